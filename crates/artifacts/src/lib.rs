@@ -1,0 +1,1 @@
+//! Adapters for source and image artifacts: git, tarballs, OCI images, an embedded registry.

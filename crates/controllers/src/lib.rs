@@ -1,0 +1,1 @@
+//! The shell around the core: watches, index, queue, execution, status.

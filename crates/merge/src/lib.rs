@@ -1,0 +1,1 @@
+//! Server-side apply, strategic and JSON merge patches: typed merges, field sets, managed fields.

@@ -1,0 +1,1 @@
+//! The kubectl JSONPath dialect, interpolation of templates, label and field selectors.

@@ -1,0 +1,1 @@
+//! Composition root: controllers, and where wanted the embedded API server and the actors.

@@ -1,0 +1,1 @@
+//! Fixtures and an in-process cluster for tests. Never shipped.

@@ -1,0 +1,1 @@
+//! ytt in process: templates and data values in, documents or an error with frames out.

@@ -1,0 +1,2 @@
+//! Builders' tasks.
+fn main() {}
