@@ -1,2 +1,29 @@
-//! Builders' tasks.
-fn main() {}
+//! Builders' tasks: `cargo xtask <task>`. Nothing here is shipped.
+
+mod tests_run;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks for people who work on Carto.
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs every test of the workspace and counts what was skipped and why.
+    Test(tests_run::Args),
+    /// Checks layering, external crates per layer, and the words the tree may not hold.
+    Tidy,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().task {
+        Task::Test(args) => tests_run::run(&args),
+        Task::Tidy => tidy::run(),
+    }
+}
