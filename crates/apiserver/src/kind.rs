@@ -1,0 +1,93 @@
+//! What the request pipelines need to know of one kind in one version.
+//!
+//! The pipelines (create, update, patch, delete, read) are written once and know no kind. A kind is
+//! a value of [`KindRules`]: built-in kinds implement it over data, custom kinds over the
+//! structural schema of their definition. Objects travel as `serde_json::Value` in the version that
+//! the rules belong to.
+
+use std::fmt::Debug;
+
+use serde_json::Value;
+
+use crate::error::FieldError;
+
+/// Which part of an object a request addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// The object itself.
+    Main,
+    /// `/status`.
+    Status,
+    /// `/scale`.
+    Scale,
+    /// `/finalize`, which only namespaces have.
+    Finalize,
+}
+
+/// A column of a printed table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    /// Heading.
+    pub name: String,
+    /// `string`, `integer`, `number`, `boolean` or `date`.
+    pub kind: String,
+    /// `name` for the name of the object, else empty.
+    pub format: String,
+    /// Shown by a client that asks for it.
+    pub description: String,
+    /// Above zero: only in wide output.
+    pub priority: i32,
+}
+
+/// The behaviour of one kind in one version.
+///
+/// Order of use for a write: [`decode`](Self::decode), [`default`](Self::default),
+/// [`prepare`](Self::prepare), [`default`](Self::default) again, [`validate`](Self::validate).
+/// Metadata is checked by the pipelines and is none of a kind's business, except where a kind has
+/// rules of its own for names.
+pub(crate) trait KindRules: Send + Sync + Debug {
+    /// Drops fields that the kind does not have and normalises the others, in place.
+    ///
+    /// Returns the paths of dropped fields in the order of Kubernetes' strict decoder, as
+    /// `spec.bogus` or `spec.ports[0].x`.
+    ///
+    /// # Errors
+    /// The text of Go's JSON decoder when a built-in field has a wrong JSON type, as
+    /// `json: cannot unmarshal number into Go struct field ConfigMap.data of type string`.
+    fn decode(&self, object: &mut Value) -> Result<Vec<String>, String>;
+
+    /// Fills in defaults.
+    fn default(&self, object: &mut Value);
+
+    /// Does what the kind does with a write before it is validated: derived fields on create, fields
+    /// that a write cannot change restored on update. `old` is `None` on create.
+    fn prepare(&self, _new: &mut Value, _old: Option<&Value>, _part: Part) {}
+
+    /// All problems of `new`; `old` is `None` on create.
+    fn validate(&self, new: &Value, old: Option<&Value>, part: Part) -> Vec<FieldError>;
+
+    /// Things that are allowed and deserve a warning to the client.
+    fn warnings(&self, _new: &Value, _old: Option<&Value>) -> Vec<String> {
+        vec![]
+    }
+
+    /// Problems of a name on create; empty when it is fine.
+    fn validate_name(&self, name: &str) -> Vec<String> {
+        crate::names::dns1123_subdomain(name)
+    }
+
+    /// Columns of tables.
+    fn columns(&self) -> Vec<Column>;
+
+    /// One cell per column; `now` is in seconds since the epoch, for ages.
+    fn cells(&self, object: &Value, now_seconds: i64) -> Vec<Value>;
+
+    /// The value of a field that selectors may name besides `metadata.name` and
+    /// `metadata.namespace`, or `None` when this one is not selectable.
+    fn selectable(&self, _object: &Value, _field: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether `metadata.generation` counts changes of the specification.
+    fn counts_generations(&self) -> bool;
+}
