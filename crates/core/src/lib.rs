@@ -7,6 +7,12 @@
 //! error.
 #![deny(missing_docs)]
 
+mod condition;
+mod go;
+mod json;
 pub mod key;
+pub mod model;
+pub mod params;
 pub mod realize;
 pub mod row;
+pub mod words;

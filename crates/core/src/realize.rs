@@ -27,6 +27,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::key::{BlueprintKind, Gvk, Mapping, ObjectKey, ServiceAccountKey, TemplateKind};
+use crate::model::{Blueprint, RunTemplate, Template};
 use crate::row::{Expressions, Row, RowState};
 
 /// The field manager of every write the core asks for.
@@ -40,6 +41,13 @@ pub const MAX_DELETIONS: usize = 100;
 /// Lookups only: they must not block on the network. Two calls in one pass may see different
 /// states of the world; the core tolerates that.
 pub trait Index: Send + Sync {
+    /// Returns the blueprints of a kind, in any order; at least all that may select the owner of
+    /// the pass, and the one its status names.
+    fn blueprints(&self, kind: BlueprintKind) -> Vec<Arc<Blueprint>>;
+    /// Returns a template of a blueprint, never a `ClusterRunTemplate`.
+    fn template(&self, kind: TemplateKind, name: &str) -> Option<Arc<Template>>;
+    /// Returns a `ClusterRunTemplate`.
+    fn run_template(&self, name: &str) -> Option<Arc<RunTemplate>>;
     /// Returns one known object of a kind by key.
     fn row(&self, key: &ObjectKey) -> RowState;
     /// Returns every row whose controller owner has this uid, in any order.

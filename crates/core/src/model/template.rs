@@ -1,0 +1,400 @@
+//! The five templates of blueprints, and `ClusterRunTemplate`.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::json;
+use crate::key::TemplateKind;
+use crate::model::FieldRequirement;
+use crate::row::{Expression, Expressions};
+
+/// A template of a blueprint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template {
+    /// Kind.
+    pub kind: TemplateKind,
+    /// Name.
+    pub name: Arc<str>,
+    /// What is stamped.
+    pub body: Body,
+    /// Parameters with their defaults.
+    pub params: Vec<(String, Value)>,
+    /// When its object is healthy.
+    pub health: Option<HealthRule>,
+    /// What happens to its object when the stamp changes.
+    pub lifecycle: Lifecycle,
+    /// How many runs are kept, when immutable.
+    pub retention: Retention,
+    /// What it gives to other steps.
+    pub output: OutputRule,
+    expressions: Expressions,
+}
+
+/// What a template stamps.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// An object with `$(...)$` in its strings.
+    Object(Value),
+    /// ytt text.
+    Ytt(String),
+    /// Neither was given.
+    Nothing,
+}
+
+/// When an object is healthy.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HealthRule {
+    /// As soon as it is stamped.
+    Always,
+    /// As that condition of it says.
+    Condition(String),
+    /// By matching conditions and fields.
+    Match {
+        /// All of these make it healthy.
+        healthy: HealthMatch,
+        /// Any of these makes it unhealthy.
+        unhealthy: HealthMatch,
+    },
+    /// An empty rule, which says nothing.
+    Empty,
+}
+
+/// One side of a matching rule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HealthMatch {
+    /// Requirements on conditions.
+    pub conditions: Vec<ConditionRequirement>,
+    /// Requirements on fields.
+    pub fields: Vec<HealthField>,
+}
+
+/// A requirement on a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConditionRequirement {
+    /// Type.
+    pub kind: String,
+    /// Status it must have.
+    pub status: String,
+}
+
+/// A requirement on a field, and where a message is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthField {
+    /// The requirement.
+    pub requirement: FieldRequirement,
+    /// Path of the message.
+    pub message_path: String,
+}
+
+/// What happens to an object when its stamp changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// It is changed.
+    Mutable,
+    /// Another one is created.
+    Immutable,
+    /// As immutable; healthy by its condition `Succeeded`.
+    Tekton,
+}
+
+impl Lifecycle {
+    /// Returns the name that users write.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mutable => "mutable",
+            Self::Immutable => "immutable",
+            Self::Tekton => "tekton",
+        }
+    }
+
+    /// Reports whether a change makes another object.
+    pub const fn is_immutable(self) -> bool {
+        !matches!(self, Self::Mutable)
+    }
+}
+
+/// How many runs are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Successful ones.
+    pub successful: usize,
+    /// Failed ones.
+    pub failed: usize,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            successful: 10,
+            failed: 10,
+        }
+    }
+}
+
+impl Retention {
+    pub(crate) fn read(spec: &Value) -> Self {
+        let count = |key: &str| {
+            let count = json::at(spec, &["retentionPolicy", key])?.as_u64()?;
+            usize::try_from(count).ok().filter(|count| *count > 0)
+        };
+        let or = Self::default();
+        Self {
+            successful: count("maxSuccessfulRuns").unwrap_or(or.successful),
+            failed: count("maxFailedRuns").unwrap_or(or.failed),
+        }
+    }
+}
+
+/// What a template gives to other steps.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OutputRule {
+    /// A source.
+    Source {
+        /// Path of the URL.
+        url: String,
+        /// Path of the revision.
+        revision: String,
+    },
+    /// An image, at that path.
+    Image(String),
+    /// A config, at that path.
+    Config(String),
+    /// The incoming deployment, once it is complete.
+    Deployment(Completion),
+    /// Nothing.
+    None,
+}
+
+/// When a deployment is complete.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Completion {
+    /// When the values at each pair of paths are equal.
+    Matches(Vec<(String, String)>),
+    /// When the observed generation is current and a field has a value; failed when another has.
+    Observed {
+        /// Path and value of failure.
+        failed: Option<(String, String)>,
+        /// Path and value of success.
+        succeeded: (String, String),
+    },
+}
+
+impl Template {
+    /// Reads a template of that kind.
+    pub fn read(kind: TemplateKind, object: &Value) -> Self {
+        let null = Value::Null;
+        let spec = object.get("spec").unwrap_or(&null);
+        let lifecycle = match json::text(spec, &["lifecycle"]) {
+            Some("immutable") => Lifecycle::Immutable,
+            Some("tekton") => Lifecycle::Tekton,
+            _ => Lifecycle::Mutable,
+        };
+        let implicit = || {
+            (lifecycle == Lifecycle::Tekton).then(|| HealthRule::Condition("Succeeded".to_owned()))
+        };
+        let mut template = Self {
+            kind,
+            name: json::string(object, &["metadata", "name"]).into(),
+            body: Body::read(spec),
+            params: json::list(spec, &["params"])
+                .iter()
+                .map(|param| {
+                    let default = param.get("default").cloned().unwrap_or(Value::Null);
+                    (json::string(param, &["name"]), default)
+                })
+                .collect(),
+            health: HealthRule::read(spec).or_else(implicit),
+            lifecycle,
+            retention: Retention::read(spec),
+            output: OutputRule::read(kind, spec),
+            expressions: Expressions::default(),
+        };
+        template.expressions = template.needed();
+        template
+    }
+
+    /// Returns everything that is read out of its objects.
+    pub fn expressions(&self) -> &Expressions {
+        &self.expressions
+    }
+
+    fn needed(&self) -> Expressions {
+        let mut paths: Vec<&str> = Vec::new();
+        let mut conditions: Vec<&str> = Vec::new();
+        match &self.output {
+            OutputRule::Source { url, revision } => paths.extend([url.as_str(), revision]),
+            OutputRule::Image(path) | OutputRule::Config(path) => paths.push(path),
+            OutputRule::Deployment(Completion::Matches(pairs)) => {
+                paths.extend(
+                    pairs
+                        .iter()
+                        .flat_map(|(input, output)| [input.as_str(), output]),
+                );
+            }
+            OutputRule::Deployment(Completion::Observed { failed, succeeded }) => {
+                paths.extend([
+                    "metadata.generation",
+                    "status.observedGeneration",
+                    &succeeded.0,
+                ]);
+                paths.extend(failed.iter().map(|(key, _)| key.as_str()));
+            }
+            OutputRule::None => {}
+        }
+        match &self.health {
+            Some(HealthRule::Condition(kind)) => conditions.push(kind),
+            Some(HealthRule::Match { healthy, unhealthy }) => {
+                for side in [healthy, unhealthy] {
+                    conditions.extend(side.conditions.iter().map(|one| one.kind.as_str()));
+                    for field in &side.fields {
+                        paths.extend([field.requirement.key.as_str(), &field.message_path]);
+                    }
+                }
+            }
+            Some(HealthRule::Always | HealthRule::Empty) | None => {}
+        }
+        let paths = paths.into_iter().map(|path| Expression::Path(path.into()));
+        let conditions = conditions
+            .into_iter()
+            .map(|kind| Expression::Condition(kind.into()));
+        paths.chain(conditions).collect()
+    }
+}
+
+impl Body {
+    fn read(spec: &Value) -> Self {
+        match spec.get("template") {
+            Some(template) if !template.is_null() => Self::Object(template.clone()),
+            _ => json::text(spec, &["ytt"]).map_or(Self::Nothing, |text| Self::Ytt(text.into())),
+        }
+    }
+}
+
+impl HealthRule {
+    fn read(spec: &Value) -> Option<Self> {
+        let rule = spec.get("healthRule").filter(|rule| !rule.is_null())?;
+        if rule
+            .get("alwaysHealthy")
+            .is_some_and(|always| !always.is_null())
+        {
+            return Some(Self::Always);
+        }
+        if let Some(kind) = json::text(rule, &["singleConditionType"]) {
+            return Some(Self::Condition(kind.to_owned()));
+        }
+        Some(match rule.get("multiMatch") {
+            Some(multi) if multi.is_object() => Self::Match {
+                healthy: HealthMatch::read(multi, "healthy"),
+                unhealthy: HealthMatch::read(multi, "unhealthy"),
+            },
+            _ => Self::Empty,
+        })
+    }
+}
+
+impl HealthMatch {
+    fn read(multi: &Value, side: &str) -> Self {
+        let condition = |value: &Value| ConditionRequirement {
+            kind: json::string(value, &["type"]),
+            status: json::string(value, &["status"]),
+        };
+        let field = |value: &Value| HealthField {
+            requirement: FieldRequirement::read(value),
+            message_path: json::string(value, &["messagePath"]),
+        };
+        Self {
+            conditions: json::list(multi, &[side, "matchConditions"])
+                .iter()
+                .map(condition)
+                .collect(),
+            fields: json::list(multi, &[side, "matchFields"])
+                .iter()
+                .map(field)
+                .collect(),
+        }
+    }
+}
+
+impl OutputRule {
+    fn read(kind: TemplateKind, spec: &Value) -> Self {
+        let path = |key: &str| json::string(spec, &[key]);
+        match kind {
+            TemplateKind::Source => Self::Source {
+                url: path("urlPath"),
+                revision: path("revisionPath"),
+            },
+            TemplateKind::Image => Self::Image(path("imagePath")),
+            TemplateKind::Config => Self::Config(path("configPath")),
+            TemplateKind::Deployment => Self::Deployment(Completion::read(spec)),
+            TemplateKind::Plain | TemplateKind::Run => Self::None,
+        }
+    }
+}
+
+impl Completion {
+    fn read(spec: &Value) -> Self {
+        let Some(completion) = spec.get("observedCompletion").filter(|one| one.is_object()) else {
+            let pair = |value: &Value| {
+                (
+                    json::string(value, &["input"]),
+                    json::string(value, &["output"]),
+                )
+            };
+            return Self::Matches(
+                json::list(spec, &["observedMatches"])
+                    .iter()
+                    .map(pair)
+                    .collect(),
+            );
+        };
+        let pair = |key: &str| {
+            (
+                json::string(completion, &[key, "key"]),
+                json::string(completion, &[key, "value"]),
+            )
+        };
+        let failed = completion.get("failed").filter(|one| one.is_object());
+        Self::Observed {
+            failed: failed.map(|_| pair("failed")),
+            succeeded: pair("succeeded"),
+        }
+    }
+}
+
+/// A `ClusterRunTemplate`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunTemplate {
+    /// Name.
+    pub name: Arc<str>,
+    /// What is stamped.
+    pub body: Body,
+    /// Output names and their paths, sorted by name.
+    pub outputs: Vec<(String, String)>,
+    expressions: Expressions,
+}
+
+impl RunTemplate {
+    /// Reads a run template.
+    pub fn read(object: &Value) -> Self {
+        let null = Value::Null;
+        let spec = object.get("spec").unwrap_or(&null);
+        let outputs: Vec<_> = json::string_map(spec, &["outputs"]).into_iter().collect();
+        let paths = outputs
+            .iter()
+            .map(|(_, path)| Expression::Path(path.as_str().into()));
+        Self {
+            name: json::string(object, &["metadata", "name"]).into(),
+            body: Body::read(spec),
+            expressions: paths
+                .chain([Expression::Condition("Succeeded".into())])
+                .collect(),
+            outputs,
+        }
+    }
+
+    /// Returns everything that is read out of its runs.
+    pub fn expressions(&self) -> &Expressions {
+        &self.expressions
+    }
+}
