@@ -1,0 +1,238 @@
+//! Loopback listeners whose ports survive restarts.
+//!
+//! Addresses end up in stamped objects, so a port is chosen once, noted in a small file of the state folder, and
+//! used again from then on. A noted port that somebody else holds is an error with the way out, never a silent move.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Why a listener could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The noted port belongs to another process.
+    #[error(
+        "port {port} of {name} is in use by another process; stop it, or remove \"{name}\" from '{}' to have a new \
+         port chosen (addresses in existing objects then point to the old one)",
+        .file.display()
+    )]
+    InUse {
+        /// What the port is for.
+        name: String,
+        /// The noted port.
+        port: u16,
+        /// Where it is noted.
+        file: PathBuf,
+    },
+    /// Anything else the system says.
+    #[error("cannot listen on 127.0.0.1:{port} for {name}")]
+    Bind {
+        /// What the port is for.
+        name: String,
+        /// Zero: any.
+        port: u16,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The notes cannot be read or written.
+    #[error("cannot keep ports in '{}'", .file.display())]
+    Notes {
+        /// The file of notes.
+        file: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The notes: names to ports, in one JSON file.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    file: PathBuf,
+    noted: Arc<Mutex<BTreeMap<String, u16>>>,
+}
+
+impl Ports {
+    /// Reads the notes; a missing file is empty.
+    pub fn open(file: PathBuf) -> Result<Ports, ListenError> {
+        let noted = match fs::read(&file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| ListenError::Notes {
+                file: file.clone(),
+                source: error.into(),
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(source) => return Err(ListenError::Notes { file, source }),
+        };
+        Ok(Ports {
+            file,
+            noted: Arc::new(Mutex::new(noted)),
+        })
+    }
+
+    /// The noted port.
+    pub fn get(&self, name: &str) -> Option<u16> {
+        self.lock().get(name).copied()
+    }
+
+    /// Forgets a port, for an owner that is gone.
+    pub fn forget(&self, name: &str) -> Result<(), ListenError> {
+        let mut noted = self.lock();
+        if noted.remove(name).is_some() {
+            self.write(&noted)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The names noted, for taking stock.
+    pub fn names(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Listens on the noted port, or on a free one that is noted from now on.
+    pub async fn listen(&self, name: &str) -> Result<TcpListener, ListenError> {
+        let noted = self.get(name);
+        let listener = bind(noted.unwrap_or(0))
+            .await
+            .map_err(|source| match noted {
+                Some(port) if source.kind() == io::ErrorKind::AddrInUse => ListenError::InUse {
+                    name: name.to_owned(),
+                    port,
+                    file: self.file.clone(),
+                },
+                _ => ListenError::Bind {
+                    name: name.to_owned(),
+                    port: noted.unwrap_or(0),
+                    source,
+                },
+            })?;
+        if noted.is_none() {
+            let port = listener
+                .local_addr()
+                .map_err(|source| ListenError::Bind {
+                    name: name.to_owned(),
+                    port: 0,
+                    source,
+                })?
+                .port();
+            self.set(name, port)?;
+        }
+        Ok(listener)
+    }
+
+    /// Notes a port that was chosen elsewhere.
+    pub fn set(&self, name: &str, port: u16) -> Result<(), ListenError> {
+        let mut noted = self.lock();
+        if noted.insert(name.to_owned(), port) == Some(port) {
+            return Ok(());
+        }
+        self.write(&noted)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, u16>> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, noted: &BTreeMap<String, u16>) -> Result<(), ListenError> {
+        write_whole(
+            &self.file,
+            &serde_json::to_vec_pretty(noted).unwrap_or_default(),
+        )
+        .map_err(|source| ListenError::Notes {
+            file: self.file.clone(),
+            source,
+        })
+    }
+}
+
+async fn bind(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+}
+
+/// Replaces a file so that a reader (or a crash) sees the old bytes or the new ones.
+pub fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    use io::Write;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut aside = tempfile::Builder::new()
+        .prefix(".new-")
+        .tempfile_in(folder)?;
+    aside.write_all(bytes)?;
+    aside.as_file().sync_all()?;
+    aside.persist(file).map(drop).map_err(|error| error.error)
+}
+
+/// Serves `router` until `cancel`; requests under way get a moment to end.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    cancel: CancellationToken,
+) -> io::Result<()> {
+    let graceful = cancel.clone();
+    let server = axum::serve(listener, router)
+        .with_graceful_shutdown(async move { graceful.cancelled().await });
+    let limit = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    };
+    tokio::select! {
+        ended = server.into_future() => ended,
+        () = limit => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_is_kept_and_a_taken_one_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ports.json");
+        let first = Ports::open(file.clone())
+            .unwrap()
+            .listen("registry")
+            .await
+            .unwrap();
+        let port = first.local_addr().unwrap().port();
+        let again = Ports::open(file.clone()).unwrap();
+        assert_eq!(again.get("registry"), Some(port));
+        let error = again.listen("registry").await.unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("port {port} of registry is in use")),
+            "{error}"
+        );
+        drop(first);
+        assert_eq!(
+            again
+                .listen("registry")
+                .await
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port(),
+            port
+        );
+    }
+
+    #[tokio::test]
+    async fn unreadable_notes_are_an_error_and_not_a_new_port() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ports.json");
+        fs::write(&file, "{").unwrap();
+        assert!(
+            Ports::open(file)
+                .unwrap_err()
+                .to_string()
+                .contains("cannot keep ports in")
+        );
+    }
+}
