@@ -1,0 +1,5 @@
+//! Integration tests of the merge crate.
+
+mod apply;
+mod laws;
+mod recorded;
