@@ -1,0 +1,3 @@
+//! The API group `carto.run`.
+
+pub mod v1alpha1;
