@@ -1,0 +1,350 @@
+//! Events on owners, written off the critical path.
+//!
+//! What client-go's recorder does, with two differences: nothing limits the rate of an object's events, so that no real
+//! change stays without one, and the buffer is counted, so that what is dropped is known. Identical events raise the
+//! count of one; too many that differ only in their text become a combined one. Source: client-go
+//! tools/record/events_cache.go.
+//!
+//! Bounds: [`PENDING_MAX`] events wait, [`REMEMBERED_MAX`] are remembered for being counted.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use carto_core::realize::EventRecord;
+use http::Method;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::metrics::{Metrics, Verb};
+use crate::wire::{Call, Content, Failure, Path, Wire};
+
+/// About 20 MB at most. A burst of more is a storm in which the text of single events helps nobody.
+const PENDING_MAX: usize = 65_536;
+/// Per writer.
+const REMEMBERED_MAX: usize = 16_384;
+/// Events of one object are written by one writer, in order.
+const WRITERS: usize = 4;
+/// Events of one object and reason that differ only in their text, until they are combined. The original's 10 hides
+/// steps of a long chain.
+const SIMILAR_MAX: usize = 25;
+/// Over this time similar events are counted.
+const SIMILAR_WINDOW: Duration = Duration::from_secs(600);
+/// Tries per event, a second apart and more.
+const TRIES: u32 = 4;
+
+/// The object that an event is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Regarding {
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) namespace: Arc<str>,
+    pub(crate) name: Arc<str>,
+    pub(crate) uid: Arc<str>,
+    pub(crate) resource_version: Arc<str>,
+}
+
+#[derive(Debug)]
+struct Note {
+    regarding: Arc<Regarding>,
+    record: EventRecord,
+    at: Timestamp,
+}
+
+/// Where events are handed in. Never blocks.
+pub(crate) struct Recorder {
+    writers: Vec<mpsc::UnboundedSender<Note>>,
+    pending: Arc<AtomicUsize>,
+    hasher: RandomState,
+    metrics: Arc<Metrics>,
+}
+
+impl Recorder {
+    /// A recorder and its writers, which end when the recorder is dropped and everything is written.
+    pub(crate) fn new(
+        wire: &Wire,
+        metrics: &Arc<Metrics>,
+    ) -> (Self, Vec<impl Future<Output = ()> + use<>>) {
+        let pending = Arc::new(AtomicUsize::new(0));
+        let (senders, writers) = (0..WRITERS)
+            .map(|_| {
+                let (sender, receiver) = mpsc::unbounded_channel();
+                let writer = Writer {
+                    wire: wire.clone(),
+                    metrics: Arc::clone(metrics),
+                    pending: Arc::clone(&pending),
+                    correlator: Correlator::default(),
+                };
+                (sender, writer.run(receiver))
+            })
+            .unzip();
+        let recorder = Self {
+            writers: senders,
+            pending,
+            hasher: RandomState::new(),
+            metrics: Arc::clone(metrics),
+        };
+        (recorder, writers)
+    }
+
+    /// Hands in the events of one pass.
+    pub(crate) fn record(&self, regarding: Regarding, records: Vec<EventRecord>) {
+        let regarding = Arc::new(regarding);
+        let hash = self.hasher.hash_one(&regarding.uid);
+        let writer = usize::try_from(hash % WRITERS as u64).expect("a handful");
+        let at = Timestamp::now();
+        for record in records {
+            // The channel is bounded here rather than by its type, for a common bound of all writers.
+            if self.pending.fetch_add(1, Ordering::Relaxed) >= PENDING_MAX {
+                self.pending.fetch_sub(1, Ordering::Relaxed);
+                self.metrics.event_dropped();
+                continue;
+            }
+            let note = Note {
+                regarding: Arc::clone(&regarding),
+                record,
+                at,
+            };
+            if self.writers[writer].send(note).is_err() {
+                self.pending.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Events not written yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
+    }
+}
+
+struct Writer {
+    wire: Wire,
+    metrics: Arc<Metrics>,
+    pending: Arc<AtomicUsize>,
+    correlator: Correlator,
+}
+
+impl Writer {
+    async fn run(mut self, mut notes: mpsc::UnboundedReceiver<Note>) {
+        while let Some(note) = notes.recv().await {
+            self.write(&note).await;
+            self.pending.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn write(&mut self, note: &Note) {
+        let mut action = self.correlator.observe(note, Instant::now());
+        for attempt in 0..TRIES {
+            match self.wire.call(action.call(note)).await {
+                Ok(_) => return,
+                Err(failure) if failure.is_not_found() && action.count > 1 => {
+                    // Events expire; the series begins anew.
+                    action.begin_anew(note);
+                    self.correlator.begun_anew(&action);
+                }
+                Err(failure) if is_final(&failure) => {
+                    tracing::debug!(%failure, message = note.record.message, "event not written");
+                    break;
+                }
+                Err(failure) => {
+                    tracing::debug!(%failure, attempt, "event not written yet");
+                    tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
+                }
+            }
+        }
+        self.metrics.event_dropped();
+    }
+}
+
+/// Whether trying again is of no use: refused (as in a namespace that is being deleted), invalid, or there already.
+fn is_final(failure: &Failure) -> bool {
+    (400..500).contains(&failure.code) && failure.code != 429 && failure.code != 404
+        || failure.is_not_found()
+}
+
+/// What is to be written for a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Action {
+    /// Key of the series.
+    series: u64,
+    /// Name of the event.
+    name: String,
+    first: Timestamp,
+    /// How often it happened; 1 creates.
+    count: u32,
+    combined: bool,
+}
+
+impl Action {
+    fn begin_anew(&mut self, note: &Note) {
+        self.name = event_name(note);
+        self.first = note.at;
+        self.count = 1;
+    }
+
+    fn message(&self, note: &Note) -> String {
+        if self.combined {
+            format!("(combined from similar events): {}", note.record.message)
+        } else {
+            note.record.message.clone()
+        }
+    }
+
+    fn call(&self, note: &Note) -> Call {
+        let about = &*note.regarding;
+        let namespace = if about.namespace.is_empty() {
+            "default"
+        } else {
+            &about.namespace
+        };
+        let path = Path::collection("", "v1", "events", Some(namespace));
+        let last = seconds(note.at);
+        if self.count > 1 {
+            let body = json!({
+                "count": self.count,
+                "lastTimestamp": last,
+                "message": self.message(note),
+            });
+            let uri = path.object(&self.name).done();
+            return Call::with_body(Verb::Event, Method::PATCH, uri, Content::MergePatch, &body);
+        }
+        let body = json!({
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": self.name, "namespace": namespace},
+            "involvedObject": {
+                "apiVersion": about.api_version,
+                "kind": about.kind,
+                "namespace": &*about.namespace,
+                "name": &*about.name,
+                "uid": &*about.uid,
+                "resourceVersion": &*about.resource_version,
+            },
+            "reason": note.record.reason,
+            "message": self.message(note),
+            "source": {"component": note.record.component},
+            "firstTimestamp": seconds(self.first),
+            "lastTimestamp": last,
+            "count": 1,
+            "type": "Normal",
+            "eventTime": Value::Null,
+            "reportingComponent": note.record.component,
+            "reportingInstance": "",
+        });
+        Call::with_body(Verb::Event, Method::POST, path.done(), Content::Json, &body)
+    }
+}
+
+/// As `metav1.Time` is written.
+fn seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Names as client-go gives them, cut so that they stay valid, and unique within the process.
+fn event_name(note: &Note) -> String {
+    static SERIAL: AtomicUsize = AtomicUsize::new(0);
+    let serial = SERIAL.fetch_add(1, Ordering::Relaxed) & 0xffff;
+    let name: String = note.regarding.name.chars().take(200).collect();
+    format!(
+        "{}.{:x}{serial:04x}",
+        name.trim_end_matches(['.', '-']),
+        note.at.as_nanosecond()
+    )
+}
+
+#[derive(Debug)]
+struct Series {
+    name: String,
+    first: Timestamp,
+    count: u32,
+}
+
+#[derive(Debug)]
+struct Similar {
+    texts: HashSet<u64>,
+    since: Instant,
+}
+
+/// Finds out which events are the same and which are alike.
+#[derive(Debug, Default)]
+struct Correlator {
+    hasher: RandomState,
+    series: HashMap<u64, Series>,
+    similar: HashMap<u64, Similar>,
+    /// In the order in which they came, to be forgotten.
+    order: VecDeque<(u64, u64)>,
+}
+
+impl Correlator {
+    fn observe(&mut self, note: &Note, now: Instant) -> Action {
+        let record = &note.record;
+        let alike = (&note.regarding.uid, record.reason, record.component);
+        let group = self.hasher.hash_one(alike);
+        let text = self.hasher.hash_one((group, &record.message));
+        let similar = self.similar.entry(group).or_insert_with(|| Similar {
+            texts: HashSet::new(),
+            since: now,
+        });
+        if now.duration_since(similar.since) > SIMILAR_WINDOW {
+            similar.texts.clear();
+            similar.since = now;
+        }
+        let combined = !similar.texts.contains(&text) && similar.texts.len() >= SIMILAR_MAX;
+        if !combined {
+            similar.texts.insert(text);
+        }
+        let key = if combined { group } else { text };
+        if let Some(series) = self.series.get_mut(&key) {
+            series.count = series.count.saturating_add(1);
+            let Series { name, first, count } = series;
+            return Action {
+                series: key,
+                name: name.clone(),
+                first: *first,
+                count: *count,
+                combined,
+            };
+        }
+        let series = Series {
+            name: event_name(note),
+            first: note.at,
+            count: 1,
+        };
+        let action = Action {
+            series: key,
+            name: series.name.clone(),
+            first: note.at,
+            count: 1,
+            combined,
+        };
+        self.series.insert(key, series);
+        self.order.push_back((key, group));
+        self.forget_oldest();
+        action
+    }
+
+    fn begun_anew(&mut self, action: &Action) {
+        if let Some(series) = self.series.get_mut(&action.series) {
+            series.name.clone_from(&action.name);
+            series.first = action.first;
+            series.count = 1;
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        while self.order.len() > REMEMBERED_MAX {
+            let Some((series, group)) = self.order.pop_front() else {
+                return;
+            };
+            self.series.remove(&series);
+            self.similar.remove(&group);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! Passes: carries out what the core decides.
+//!
+//! One generic loop for every kind: take the object from the index, let the core think (on threads that may block, a
+//! few at a time), perform what it asks for as the account it names, hand back the reply, until the outcome is there.
+//! Replies to writes are in the index before the core goes on. Then the status is written if it differs, events go to
+//! the recorder, and what the pass depended on goes to the index.
+//!
+//! A panic ends its pass and is counted; the key is tried again with backoff.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use carto_core::realize::{self, Dependency, Observed, Outcome, Reply, Step};
+use futures::FutureExt as _;
+use http::Method;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use crate::discovery::Discovery;
+use crate::events::{Recorder, Regarding};
+use crate::index::{Index, Own, PassEnd};
+use crate::key::{Key, Kind};
+use crate::metrics::{Metrics, Verb};
+use crate::queue::{Next, Queue, Turn};
+use crate::watches::Watches;
+use crate::wire::{Call, Content, Failure, Path, Wire};
+
+mod perform;
+
+/// More requests than this in one pass are a bug in the core, whose own bound is eight per resource and
+/// [`realize::MAX_DELETIONS`].
+const REQUESTS_MAX: usize = 4096;
+
+/// One pass of the core over one object.
+pub(crate) trait Pass: Send {
+    /// Thinks on, given the reply to what was asked last.
+    fn resume(&mut self, reply: Option<Reply>) -> Step;
+}
+
+/// How a pass begins.
+pub(crate) type Begin = Arc<dyn Fn(Kind, Observed) -> Box<dyn Pass> + Send + Sync>;
+
+/// Everything a pass needs.
+pub(crate) struct Executor {
+    pub(crate) wire: Wire,
+    pub(crate) index: Arc<Index>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) watches: Arc<Watches>,
+    pub(crate) discovery: Arc<Discovery>,
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) begin: Begin,
+    /// As many passes may think at a time as there are processors.
+    pub(crate) thinking: Arc<Semaphore>,
+}
+
+/// Why a pass gave no outcome.
+#[derive(Debug)]
+enum Broken {
+    Panicked,
+    /// It asked for more than any pass may.
+    Endless,
+    /// What is in the index is not JSON: a bug.
+    Unreadable(String),
+}
+
+/// What is remembered during one pass.
+#[derive(Default)]
+struct Notes {
+    /// Groups of kinds that nobody serves.
+    missing: BTreeSet<Arc<str>>,
+    /// Whether a write was handed to the client.
+    wrote: bool,
+}
+
+impl Executor {
+    /// Runs one pass and gives the key back to the queue.
+    pub(crate) async fn run(&self, turn: Turn) {
+        let started = Instant::now();
+        let key = turn.key.clone();
+        let span = tracing::info_span!(
+            "reconcile",
+            kind = key.kind.name(),
+            namespace = &*key.namespace,
+            name = &*key.name,
+            attempt = turn.attempts
+        );
+        let pass = AssertUnwindSafe(self.pass(&turn))
+            .catch_unwind()
+            .instrument(span);
+        let next = pass.await.unwrap_or_else(|_| {
+            self.metrics.panicked();
+            tracing::error!(%key, "the pass panicked; this is a bug");
+            Next::Retry
+        });
+        if next == Next::Retry {
+            self.metrics.retried();
+        }
+        let changes = self.index.changes_of(&key);
+        if !self.queue.done(&key, next) {
+            self.index.answered(&key, changes);
+        }
+        self.metrics.reconciled(started.elapsed());
+    }
+
+    async fn pass(&self, turn: &Turn) -> Next {
+        let key = &turn.key;
+        let began = self.index.moment();
+        let Some((json, _)) = self.index.owner(key) else {
+            return Next::Await;
+        };
+        let mut notes = Notes::default();
+        match self.think_through(turn, json, &mut notes).await {
+            Ok((owner, outcome)) => {
+                let end = PassEnd {
+                    outcome: &outcome,
+                    began,
+                    missing: notes.missing,
+                };
+                let may_be_delay = self.index.pass_ended(key, end, Instant::now());
+                self.conclude(key, &owner, *outcome, may_be_delay).await
+            }
+            Err(broken) => {
+                if matches!(broken, Broken::Panicked) {
+                    self.metrics.panicked();
+                }
+                tracing::error!(%key, ?broken, "the pass broke off; this is a bug");
+                Next::Retry
+            }
+        }
+    }
+
+    /// From the first thought to the outcome.
+    async fn think_through(
+        &self,
+        turn: &Turn,
+        json: Arc<[u8]>,
+        notes: &mut Notes,
+    ) -> Result<(Arc<Value>, Box<Outcome>), Broken> {
+        let (begin, kind) = (Arc::clone(&self.begin), turn.key.kind);
+        let index: Arc<dyn realize::Index> = Arc::clone(&self.index) as _;
+        let now = Timestamp::now();
+        let first = self.think(move || {
+            let owner: Value =
+                serde_json::from_slice(&json).map_err(|e| Broken::Unreadable(e.to_string()))?;
+            let owner = Arc::new(owner);
+            let mut pass = begin(
+                kind,
+                Observed {
+                    owner: Arc::clone(&owner),
+                    now,
+                    index,
+                },
+            );
+            let step = pass.resume(None);
+            Ok((owner, pass, step))
+        });
+        let (owner, mut pass, mut step) = first.await??;
+        for _ in 0..REQUESTS_MAX {
+            let request = match step {
+                Step::Done(outcome) => return Ok((owner, outcome)),
+                Step::Do(request) => request,
+            };
+            let reply = self.perform(turn, request, notes).await;
+            (pass, step) = self
+                .think(move || {
+                    let step = pass.resume(Some(reply));
+                    (pass, step)
+                })
+                .await?;
+        }
+        Err(Broken::Endless)
+    }
+
+    /// Lets the core think where that may take its time.
+    async fn think<T: Send + 'static>(
+        &self,
+        thought: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Broken> {
+        let permit = Arc::clone(&self.thinking).acquire_owned().await;
+        let thinking = tokio::task::spawn_blocking(move || {
+            let result = thought();
+            drop(permit);
+            result
+        });
+        thinking.await.map_err(|_| Broken::Panicked)
+    }
+
+    /// Carries out what the outcome says.
+    async fn conclude(
+        &self,
+        key: &Key,
+        owner: &Value,
+        outcome: Outcome,
+        may_be_delay: bool,
+    ) -> Next {
+        let mut next = match outcome.next {
+            realize::Next::AwaitChange => Next::Await,
+            realize::Next::RetryWithBackoff => Next::Retry,
+            realize::Next::Again => Next::Continue,
+            realize::Next::Later => Next::Later,
+        };
+        let mut events = outcome.events;
+        if let Some(status) = outcome.status
+            && let Err(failure) = self.write_status(key, owner, status).await
+        {
+            next = next.max(self.status_failed(key, &failure));
+            // What the status would have told of will be found again; what was done was done only once.
+            events.retain(|event| event.reason.starts_with("StampedObject"));
+        }
+        if let Some(recorder) = &self.recorder
+            && !events.is_empty()
+        {
+            recorder.record(regarding(key, owner), events);
+        }
+        for on in &outcome.depends_on {
+            let unheard = match on {
+                Dependency::Selected { .. } => !self.watches.select(on).await,
+                Dependency::Permissions(_) => !self.watches.hears_rights(),
+                _ => false,
+            };
+            if unheard {
+                next = next.max(Next::Later);
+            }
+        }
+        if may_be_delay {
+            next = next.max(Next::Retry);
+        }
+        next
+    }
+
+    fn status_failed(&self, key: &Key, failure: &Failure) -> Next {
+        if failure.is_not_found() {
+            // Gone; the watch will say so.
+            return Next::Await;
+        }
+        if failure.is_conflict() {
+            tracing::debug!(%key, "the object changed before its status was written");
+            return Next::Outdated;
+        }
+        tracing::warn!(%key, %failure, "the status was not written");
+        Next::Retry
+    }
+
+    /// Replaces the status of one of our own kinds, if it is still at the version that was looked at.
+    async fn write_status(&self, key: &Key, owner: &Value, status: Value) -> Result<(), Failure> {
+        let mut object = owner.clone();
+        let Some(map) = object.as_object_mut() else {
+            return Err(Failure::local("the object is none".to_owned()));
+        };
+        map.insert("status".to_owned(), status);
+        let namespace = Some(&*key.namespace).filter(|namespace| !namespace.is_empty());
+        let plural = Own::of(key.kind).plural();
+        let path = Path::collection("carto.run", "v1alpha1", plural, namespace);
+        let uri = path.object(&key.name).sub("status").query(&[MANAGER]);
+        let call = Call::with_body(Verb::Status, Method::PUT, uri, Content::Json, &object);
+        let reply = self.wire.call(call).await?;
+        let written: Value =
+            serde_json::from_slice(&reply).map_err(|error| Failure::lost(&error))?;
+        self.index.status_written(key, written);
+        Ok(())
+    }
+}
+
+/// Names us as the one who writes.
+const MANAGER: (&str, &str) = ("fieldManager", realize::FIELD_MANAGER);
+
+fn regarding(key: &Key, owner: &Value) -> Regarding {
+    let text = |pointer: &str| {
+        owner
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .map(Arc::from)
+            .unwrap_or_default()
+    };
+    Regarding {
+        api_version: "carto.run/v1alpha1",
+        kind: key.kind.name(),
+        namespace: Arc::clone(&key.namespace),
+        name: Arc::clone(&key.name),
+        uid: text("/metadata/uid"),
+        resource_version: text("/metadata/resourceVersion"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// Begins a pass of the core.
+pub(crate) fn begin(_kind: Kind, _observed: Observed) -> Box<dyn Pass> {
+    unimplemented!("waiting for the core")
+}

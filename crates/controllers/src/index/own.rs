@@ -1,0 +1,574 @@
+//! Objects of our own kinds: owners and Runnables, blueprints, templates.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use carto_core::key::{BlueprintKind, Gvk, TemplateKind};
+use carto_core::model::{Blueprint, RunTemplate, Template};
+use carto_core::row::Expressions;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::shelf::{Name, Put, Shelf, Versioned, number};
+use super::{Index, Inner, Wakes, blueprint_kind, on_template};
+use crate::key::{Key, Kind};
+use crate::queue::{Cause, Mark};
+
+/// One of our eleven kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Own {
+    /// Has a controller, as an owner or Runnable.
+    Owner(Kind),
+    /// Has a controller, and is selected by owners.
+    Blueprint(BlueprintKind),
+    Template(TemplateKind),
+}
+
+impl Own {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let keys = Kind::ALL.into_iter().map(Self::of);
+        // Templates first: what is stamped from them needs them.
+        TemplateKind::ALL
+            .into_iter()
+            .map(Self::Template)
+            .chain(keys)
+    }
+
+    pub(crate) fn of(kind: Kind) -> Self {
+        blueprint_kind(kind).map_or(Self::Owner(kind), Self::Blueprint)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Owner(kind) => kind.name(),
+            Self::Blueprint(kind) => kind.name(),
+            Self::Template(kind) => kind.name(),
+        }
+    }
+
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Self::Owner(kind) => kind.plural(),
+            Self::Blueprint(BlueprintKind::SupplyChain) => "clustersupplychains",
+            Self::Blueprint(BlueprintKind::Delivery) => "clusterdeliveries",
+            Self::Template(kind) => match kind {
+                TemplateKind::Source => "clustersourcetemplates",
+                TemplateKind::Image => "clusterimagetemplates",
+                TemplateKind::Config => "clusterconfigtemplates",
+                TemplateKind::Deployment => "clusterdeploymenttemplates",
+                TemplateKind::Plain => "clustertemplates",
+                TemplateKind::Run => "clusterruntemplates",
+            },
+        }
+    }
+
+    fn key_kind(self) -> Option<Kind> {
+        match self {
+            Self::Owner(kind) => Some(kind),
+            Self::Blueprint(BlueprintKind::SupplyChain) => Some(Kind::ClusterSupplyChain),
+            Self::Blueprint(BlueprintKind::Delivery) => Some(Kind::ClusterDelivery),
+            Self::Template(_) => None,
+        }
+    }
+}
+
+/// What is kept of one object of our own.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnObject {
+    own: Own,
+    name: Name,
+    uid: Arc<str>,
+    version: Arc<str>,
+    labels: Vec<(Arc<str>, Arc<str>)>,
+    body: Body,
+    /// What its status says was stamped, until the index has taken note.
+    stamped: Vec<Stamped>,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    /// Many, and read once per pass: as JSON text.
+    Owner {
+        json: Arc<[u8]>,
+        /// The name of the blueprint that its status refers to.
+        selected: Option<Arc<str>>,
+    },
+    Blueprint {
+        tree: Arc<Value>,
+        model: Arc<Blueprint>,
+    },
+    Template(Arc<Template>),
+    RunTemplate(Arc<RunTemplate>),
+}
+
+/// A kind that an owner's status says was stamped, and from which template.
+type Stamped = (Gvk, TemplateKind, Arc<str>);
+
+impl Versioned for OwnObject {
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn uid(&self) -> &str {
+        &self.uid
+    }
+}
+
+fn text(value: &Value, pointer: &str) -> Option<Arc<str>> {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .map(Arc::from)
+}
+
+impl OwnObject {
+    /// Reads an object; `None` when it has no name.
+    pub(crate) fn read(own: Own, mut object: Value) -> Option<Self> {
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            // A third of the object, and of no use to a pass.
+            metadata.remove("managedFields");
+        }
+        let name = (
+            text(&object, "/metadata/namespace").unwrap_or_default(),
+            text(&object, "/metadata/name")?,
+        );
+        let labels = object
+            .pointer("/metadata/labels")
+            .and_then(Value::as_object);
+        let labels = labels.into_iter().flatten();
+        let labels = labels
+            .filter_map(|(key, value)| Some((Arc::from(key.as_str()), value.as_str()?.into())));
+        Some(Self {
+            own,
+            name,
+            uid: text(&object, "/metadata/uid").unwrap_or_default(),
+            version: text(&object, "/metadata/resourceVersion").unwrap_or_default(),
+            labels: labels.collect(),
+            stamped: match own {
+                Own::Owner(_) => stamped(&object).collect(),
+                Own::Blueprint(_) | Own::Template(_) => Vec::new(),
+            },
+            body: match own {
+                Own::Owner(_) => Body::Owner {
+                    selected: text(&object, "/status/supplyChainRef/name")
+                        .or_else(|| text(&object, "/status/deliveryRef/name")),
+                    json: serde_json::to_vec(&object)
+                        .expect("a JSON value can always be written")
+                        .into(),
+                },
+                Own::Blueprint(kind) => Body::Blueprint {
+                    model: Arc::new(Blueprint::read(kind, &object)),
+                    tree: Arc::new(object),
+                },
+                Own::Template(TemplateKind::Run) => {
+                    Body::RunTemplate(Arc::new(RunTemplate::read(&object)))
+                }
+                Own::Template(kind) => Body::Template(Arc::new(Template::read(kind, &object))),
+            },
+        })
+    }
+
+    pub(super) fn uid(&self) -> Arc<str> {
+        Arc::clone(&self.uid)
+    }
+
+    fn key(&self) -> Option<Key> {
+        let kind = self.own.key_kind()?;
+        let (namespace, name) = self.name.clone();
+        Some(Key {
+            kind,
+            namespace,
+            name,
+        })
+    }
+
+    fn blueprint(&self) -> Option<&Arc<Blueprint>> {
+        match &self.body {
+            Body::Blueprint { model, .. } => Some(model),
+            _ => None,
+        }
+    }
+
+    fn selected(&self) -> Option<&Arc<str>> {
+        match &self.body {
+            Body::Owner { selected, .. } => selected.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether a pass that looks at this version may end differently from one that looks at the other.
+    fn differs(&self, other: &Self) -> bool {
+        match (&self.body, &other.body) {
+            (Body::Blueprint { model: a, .. }, Body::Blueprint { model: b, .. }) => a != b,
+            (Body::Template(a), Body::Template(b)) => a != b,
+            (Body::RunTemplate(a), Body::RunTemplate(b)) => a != b,
+            _ => true,
+        }
+    }
+}
+
+/// Whether a blueprint's labels and expressions let it select an object with these labels. Field requirements are not
+/// looked at: a pass too many costs nothing, one too few costs everything.
+fn may_select(blueprint: &Blueprint, labels: &[(Arc<str>, Arc<str>)]) -> bool {
+    let value_of = |key: &str| {
+        labels
+            .iter()
+            .find(|(name, _)| **name == *key)
+            .map(|(_, value)| &**value)
+    };
+    let selector = &blueprint.selector;
+    let mut equal = selector.match_labels.iter();
+    let mut expressions = selector.match_expressions.iter().map(|expression| {
+        let value = expression
+            .get("key")
+            .and_then(Value::as_str)
+            .and_then(value_of);
+        let values = expression.get("values").and_then(Value::as_array);
+        let among = value.is_some_and(|value| {
+            values.is_some_and(|values| values.iter().any(|one| one.as_str() == Some(value)))
+        });
+        match expression.get("operator").and_then(Value::as_str) {
+            Some("In") => among,
+            Some("NotIn") => !among,
+            Some("Exists") => value.is_some(),
+            Some("DoesNotExist") => value.is_none(),
+            // Not valid; whoever it may concern gets to see that.
+            _ => true,
+        }
+    });
+    equal.all(|(key, value)| value_of(key) == Some(value)) && expressions.all(|holds| holds)
+}
+
+/// What a status says was stamped.
+fn stamped(object: &Value) -> impl Iterator<Item = Stamped> {
+    let resources = object
+        .pointer("/status/resources")
+        .and_then(Value::as_array);
+    resources.into_iter().flatten().filter_map(|one| {
+        let template = one.get("templateRef")?;
+        let kind = TemplateKind::parse(template.get("kind")?.as_str()?)?;
+        Some((
+            Gvk::of(one.get("stampedRef")?)?,
+            kind,
+            template.get("name")?.as_str()?.into(),
+        ))
+    })
+}
+
+/// All objects of our own kinds.
+#[derive(Default)]
+pub(super) struct OwnKinds {
+    shelves: HashMap<Own, Shelf<OwnObject>>,
+    by_uid: HashMap<Arc<str>, Key>,
+    by_label: HashMap<(Kind, Arc<str>, Arc<str>), HashSet<Key>>,
+    by_blueprint: HashMap<(BlueprintKind, Arc<str>), HashSet<Key>>,
+    /// What statuses said was stamped. A hint that is never taken back: bounded by the pairs of templates and kinds.
+    stamped: HashSet<Stamped>,
+}
+
+fn name_of(key: &Key) -> Name {
+    (Arc::clone(&key.namespace), Arc::clone(&key.name))
+}
+
+/// The blueprints that select objects of this kind.
+fn blueprints_of(kind: Kind) -> Option<BlueprintKind> {
+    match kind {
+        Kind::Workload => Some(BlueprintKind::SupplyChain),
+        Kind::Deliverable => Some(BlueprintKind::Delivery),
+        Kind::Runnable | Kind::ClusterSupplyChain | Kind::ClusterDelivery => None,
+    }
+}
+
+/// The kind of owner that these blueprints select.
+fn owners_of(kind: BlueprintKind) -> Kind {
+    match kind {
+        BlueprintKind::SupplyChain => Kind::Workload,
+        BlueprintKind::Delivery => Kind::Deliverable,
+    }
+}
+
+impl OwnKinds {
+    fn get(&self, key: &Key) -> Option<&OwnObject> {
+        self.shelves.get(&Own::of(key.kind))?.get(&name_of(key))
+    }
+
+    pub(super) fn document(&self, key: &Key) -> Option<(Arc<[u8]>, Arc<str>)> {
+        let object = self.get(key)?;
+        let json = match &object.body {
+            Body::Owner { json, .. } => Arc::clone(json),
+            Body::Blueprint { tree, .. } => serde_json::to_vec(&**tree)
+                .expect("a JSON value can always be written")
+                .into(),
+            Body::Template(_) | Body::RunTemplate(_) => return None,
+        };
+        Some((json, Arc::clone(&object.uid)))
+    }
+
+    fn template_object(&self, kind: TemplateKind, name: &str) -> Option<&OwnObject> {
+        self.shelves
+            .get(&Own::Template(kind))?
+            .get(&(Arc::default(), name.into()))
+    }
+
+    pub(super) fn template(&self, kind: TemplateKind, name: &str) -> Option<Arc<Template>> {
+        match &self.template_object(kind, name)?.body {
+            Body::Template(template) => Some(Arc::clone(template)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn run_template(&self, name: &str) -> Option<Arc<RunTemplate>> {
+        match &self.template_object(TemplateKind::Run, name)?.body {
+            Body::RunTemplate(template) => Some(Arc::clone(template)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn blueprints(&self, kind: BlueprintKind) -> Vec<Arc<Blueprint>> {
+        let shelf = self.shelves.get(&Own::Blueprint(kind));
+        shelf
+            .into_iter()
+            .flat_map(Shelf::values)
+            .filter_map(OwnObject::blueprint)
+            .cloned()
+            .collect()
+    }
+
+    /// What rows of this kind were needed for, as far as statuses tell.
+    pub(super) fn hinted_expressions(&self, gvk: &Gvk) -> Expressions {
+        let of_kind = self.stamped.iter().filter(|(kind, _, _)| kind == gvk);
+        let templates = of_kind.filter_map(|(_, kind, name)| self.template(*kind, name));
+        templates.fold(Expressions::default(), |all, one| {
+            all.union(one.expressions())
+        })
+    }
+
+    /// The kinds that were stamped, as far as statuses tell.
+    pub(super) fn stamped_kinds(&self) -> BTreeSet<Gvk> {
+        self.stamped.iter().map(|(gvk, _, _)| gvk.clone()).collect()
+    }
+
+    pub(super) fn by_uid(&self, uid: &str) -> Option<&Key> {
+        self.by_uid.get(uid)
+    }
+
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.by_uid.values().cloned().collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_uid.len()
+    }
+
+    fn link(&mut self, object: &OwnObject) {
+        let Some(key) = object.key() else { return };
+        self.by_uid.insert(object.uid(), key.clone());
+        let Some(blueprints) = blueprints_of(key.kind) else {
+            return;
+        };
+        for (name, value) in &object.labels {
+            let label = (key.kind, Arc::clone(name), Arc::clone(value));
+            self.by_label.entry(label).or_default().insert(key.clone());
+        }
+        if let Some(name) = object.selected() {
+            self.by_blueprint
+                .entry((blueprints, Arc::clone(name)))
+                .or_default()
+                .insert(key);
+        }
+    }
+
+    fn unlink(&mut self, object: &OwnObject) {
+        let Some(key) = object.key() else { return };
+        self.by_uid.remove(&object.uid);
+        let Some(blueprints) = blueprints_of(key.kind) else {
+            return;
+        };
+        for (name, value) in &object.labels {
+            let label = (key.kind, Arc::clone(name), Arc::clone(value));
+            super::remove_from(&mut self.by_label, &label, &key);
+        }
+        if let Some(name) = object.selected() {
+            super::remove_from(
+                &mut self.by_blueprint,
+                &(blueprints, Arc::clone(name)),
+                &key,
+            );
+        }
+    }
+
+    /// The owners that a blueprint, at this version, may select.
+    fn selectable(&self, blueprint: &Blueprint) -> Vec<&Key> {
+        let kind = owners_of(blueprint.kind);
+        let required = blueprint.selector.match_labels.iter();
+        let sets = required.map(|(name, value)| {
+            self.by_label
+                .get(&(kind, name.as_str().into(), value.as_str().into()))
+        });
+        match sets.min_by_key(|set| set.map_or(0, HashSet::len)) {
+            Some(smallest) => {
+                let candidates = smallest.into_iter().flatten();
+                let owners = candidates.filter_map(|key| Some((key, self.get(key)?)));
+                owners
+                    .filter(|(_, o)| may_select(blueprint, &o.labels))
+                    .map(|(key, _)| key)
+                    .collect()
+            }
+            None => {
+                let owners = self
+                    .shelves
+                    .get(&Own::Owner(kind))
+                    .into_iter()
+                    .flat_map(Shelf::values);
+                owners
+                    .filter(|owner| may_select(blueprint, &owner.labels))
+                    .filter_map(|owner| self.by_uid.get(&owner.uid))
+                    .collect()
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Puts an object of our own and names whom it concerns. Returns whether it was news.
+    pub(super) fn put_own(
+        &mut self,
+        mut object: OwnObject,
+        cause: &Cause,
+        wakes: &mut Wakes,
+    ) -> bool {
+        self.own.stamped.extend(std::mem::take(&mut object.stamped));
+        let shelf = self.own.shelves.entry(object.own).or_default();
+        let old = match shelf.put(object.name.clone(), object.clone()) {
+            Put::Stale => return false,
+            Put::New => None,
+            Put::Replaced(old) => Some(old),
+        };
+        if let Some(old) = &old {
+            self.own.unlink(old);
+            if old.uid != object.uid
+                && let Some(key) = old.key()
+            {
+                self.forget_key(&key);
+            }
+        }
+        self.own.link(&object);
+        self.own_changed(old.as_ref(), Some(&object), cause, wakes);
+        true
+    }
+
+    fn take_own(&mut self, own: Own, name: &Name, cause: &Cause, wakes: &mut Wakes) {
+        if let Some(old) = self
+            .own
+            .shelves
+            .get_mut(&own)
+            .and_then(|shelf| shelf.take(name))
+        {
+            self.own_gone(&old, cause, wakes);
+        }
+    }
+
+    fn own_gone(&mut self, old: &OwnObject, cause: &Cause, wakes: &mut Wakes) {
+        self.own.unlink(old);
+        if let Some(key) = old.key() {
+            self.forget_key(&key);
+        }
+        self.own_changed(Some(old), None, cause, wakes);
+    }
+
+    fn own_changed(
+        &mut self,
+        old: Option<&OwnObject>,
+        new: Option<&OwnObject>,
+        cause: &Cause,
+        wakes: &mut Wakes,
+    ) {
+        if let Some(key) = new.and_then(OwnObject::key) {
+            wakes.add(&key, cause);
+        }
+        let Some(either) = new.or(old) else { return };
+        let differs = old.zip(new).is_none_or(|(old, new)| new.differs(old));
+        // Others' passes are not answered by a version of this object: no mark.
+        let cause = Cause::unmarked(cause.read_at);
+        if differs && !matches!(either.own, Own::Owner(_)) {
+            self.epoch += 1;
+        }
+        match either.own {
+            Own::Template(kind) if differs => {
+                wakes.add_all(
+                    self.dependents_of(&on_template(kind, &either.name.1)),
+                    &cause,
+                );
+            }
+            Own::Blueprint(kind) if differs => {
+                let selected = (kind, Arc::clone(&either.name.1));
+                let owners = self.own.by_blueprint.get(&selected).into_iter().flatten();
+                wakes.add_all(owners, &cause);
+                let (old, new) = (
+                    old.and_then(OwnObject::blueprint),
+                    new.and_then(OwnObject::blueprint),
+                );
+                if old
+                    .zip(new)
+                    .is_some_and(|(old, new)| old.selector == new.selector)
+                {
+                    return;
+                }
+                for version in old.into_iter().chain(new) {
+                    wakes.add_all(self.own.selectable(version), &cause);
+                }
+            }
+            Own::Owner(_) | Own::Template(_) | Own::Blueprint(_) => {}
+        }
+    }
+}
+
+/// The part of the index that watches of our own kinds write to.
+impl Index {
+    /// The moment now, for [`Index::own_listed`].
+    pub(crate) fn own_clock(&self, own: Own) -> u64 {
+        self.read().own.shelves.get(&own).map_or(0, Shelf::clock)
+    }
+
+    /// Takes in a list of one of our kinds.
+    pub(crate) fn own_listed(&self, own: Own, begun: u64, objects: Vec<OwnObject>) {
+        self.change(|inner, wakes| {
+            let cause = Cause::default();
+            let mut listed = HashSet::with_capacity(objects.len());
+            for object in objects {
+                listed.insert(object.name.clone());
+                inner.put_own(object, &cause, wakes);
+            }
+            let shelf = inner.own.shelves.entry(own).or_default();
+            for name in shelf.absent(begun, &listed) {
+                inner.take_own(own, &name, &cause, wakes);
+            }
+        });
+    }
+
+    /// Takes in one event.
+    pub(crate) fn own_seen(&self, object: OwnObject, read_at: Instant) {
+        let mark = Mark {
+            uid: object.uid(),
+            version: number(&object.version),
+        };
+        let cause = Cause {
+            mark: Some(mark),
+            read_at: Some(read_at),
+        };
+        self.change(|inner, wakes| inner.put_own(object, &cause, wakes));
+    }
+
+    /// Takes in the end of an object.
+    pub(crate) fn own_gone(&self, object: &OwnObject, read_at: Instant) {
+        let cause = Cause::unmarked(Some(read_at));
+        self.change(|inner, wakes| {
+            let Some(shelf) = inner.own.shelves.get_mut(&object.own) else {
+                return;
+            };
+            if let Some(old) = shelf.remove(&object.name, object) {
+                inner.own_gone(&old, &cause, wakes);
+            }
+        });
+    }
+}

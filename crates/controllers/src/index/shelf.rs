@@ -1,0 +1,191 @@
+//! Named things, each at the newest version that was heard of.
+//!
+//! Three sources tell of an object, and none waits for the others: a list, a watch, and the replies to our own writes.
+//! A [`Shelf`] lets the newest win. Kubernetes makes the versions of one resource comparable (KEP-5504).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Namespace (empty at cluster scope) and name.
+pub(crate) type Name = (Arc<str>, Arc<str>);
+
+/// What has a version.
+pub(crate) trait Versioned {
+    /// `metadata.resourceVersion`.
+    fn version(&self) -> &str;
+    /// `metadata.uid`.
+    fn uid(&self) -> &str;
+}
+
+/// What became of something put on the shelf.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Put<V> {
+    /// It was not there.
+    New,
+    /// It replaced this.
+    Replaced(V),
+    /// The very version is there already, or a newer one.
+    Stale,
+}
+
+#[derive(Debug)]
+struct Held<V> {
+    value: V,
+    /// The shelf's clock when it was put.
+    at: u64,
+}
+
+/// The things, by name.
+#[derive(Debug)]
+pub(crate) struct Shelf<V> {
+    held: HashMap<Name, Held<V>>,
+    clock: u64,
+}
+
+impl<V> Default for Shelf<V> {
+    fn default() -> Self {
+        Self {
+            held: HashMap::new(),
+            clock: 0,
+        }
+    }
+}
+
+/// Reads a version as a number. What is no number (no API server sends that) is newer than anything.
+pub(crate) fn number(version: &str) -> u64 {
+    version.parse().unwrap_or(u64::MAX)
+}
+
+impl<V: Versioned> Shelf<V> {
+    pub(crate) fn get(&self, name: &Name) -> Option<&V> {
+        self.held.get(name).map(|held| &held.value)
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &Name) -> Option<&mut V> {
+        self.held.get_mut(name).map(|held| &mut held.value)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.held.values().map(|held| &held.value)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Name, &V)> {
+        self.held.iter().map(|(name, held)| (name, &held.value))
+    }
+
+    /// Puts a value, unless what is there is as new.
+    pub(crate) fn put(&mut self, name: Name, value: V) -> Put<V> {
+        self.clock += 1;
+        let at = self.clock;
+        match self.held.get_mut(&name) {
+            None => {
+                self.held.insert(name, Held { value, at });
+                Put::New
+            }
+            Some(held) => {
+                // Said again, or newer: either way not to be removed by a list that began before.
+                held.at = at;
+                if !is_newer(&value, &held.value) {
+                    return Put::Stale;
+                }
+                Put::Replaced(std::mem::replace(&mut held.value, value))
+            }
+        }
+    }
+
+    /// Removes what a watch or a reply says is gone, unless something newer has taken its name.
+    pub(crate) fn remove(&mut self, name: &Name, gone: &V) -> Option<V> {
+        let held = self.held.get(name)?;
+        if held.value.uid() != gone.uid() && is_newer(&held.value, gone) {
+            return None;
+        }
+        self.take(name)
+    }
+
+    /// Removes whatever has this name.
+    pub(crate) fn take(&mut self, name: &Name) -> Option<V> {
+        self.clock += 1;
+        self.held.remove(name).map(|held| held.value)
+    }
+
+    /// The moment now, for [`Shelf::absent`].
+    pub(crate) fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    /// The names that a list begun at `begun` does not have and that nobody has spoken of since.
+    pub(crate) fn absent(&self, begun: u64, listed: &HashSet<Name>) -> Vec<Name> {
+        self.held
+            .iter()
+            .filter(|(name, held)| held.at <= begun && !listed.contains(*name))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+}
+
+fn is_newer<V: Versioned>(new: &V, old: &V) -> bool {
+    if new.version() == old.version() {
+        return false;
+    }
+    number(new.version()) > number(old.version()) || number(new.version()) == u64::MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    struct Thing(&'static str, &'static str);
+
+    impl Versioned for Thing {
+        fn version(&self) -> &str {
+            self.1
+        }
+        fn uid(&self) -> &str {
+            self.0
+        }
+    }
+
+    fn name(name: &str) -> Name {
+        ("ns".into(), name.into())
+    }
+
+    #[test]
+    fn the_newest_version_wins_whoever_tells_of_it() {
+        let mut shelf = Shelf::default();
+        assert_eq!(shelf.put(name("a"), Thing("u", "9")), Put::New);
+        assert_eq!(
+            shelf.put(name("a"), Thing("u", "10")),
+            Put::Replaced(Thing("u", "9"))
+        );
+        assert_eq!(shelf.put(name("a"), Thing("u", "10")), Put::Stale);
+        assert_eq!(shelf.put(name("a"), Thing("u", "9")), Put::Stale);
+        assert_eq!(shelf.get(&name("a")), Some(&Thing("u", "10")));
+    }
+
+    #[test]
+    fn the_end_of_an_object_does_not_remove_its_successor() {
+        let mut shelf = Shelf::default();
+        shelf.put(name("a"), Thing("second", "20"));
+        assert_eq!(shelf.remove(&name("a"), &Thing("first", "15")), None);
+        assert_eq!(
+            shelf.remove(&name("a"), &Thing("second", "21")),
+            Some(Thing("second", "20"))
+        );
+    }
+
+    #[test]
+    fn a_list_does_not_remove_what_was_written_since_it_began() {
+        let mut shelf = Shelf::default();
+        shelf.put(name("old"), Thing("o", "1"));
+        shelf.put(name("kept"), Thing("k", "2"));
+        let begun = shelf.clock();
+        shelf.put(name("new"), Thing("n", "3"));
+        let listed = HashSet::from([name("kept")]);
+        assert_eq!(shelf.absent(begun, &listed), [name("old")]);
+    }
+}
