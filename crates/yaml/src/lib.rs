@@ -1,1 +1,92 @@
 //! YAML as kubectl and ytt read and write it: YAML 1.1 scalars, comments, positions.
+//!
+//! Both programs use descendants of libyaml through go-yaml version 2, and people see its quirks:
+//! which plain words are booleans, which line an error names, how a string is quoted on the way
+//! out. This crate follows go-yaml (`gopkg.in/yaml.v2` and ytt's fork of it in
+//! `pkg/yamlmeta/internal/yaml.v2`) in all of that, and adds what the originals lack: bounds on
+//! nesting and on alias expansion.
+//!
+//! * [`parse`] gives the documents of a stream as trees that keep comments, positions, the order
+//!   of keys and duplicate keys.
+//! * [`decode_all`] and [`decode_strict`] give the JSON view that Kubernetes works with.
+//! * [`emit`] prints values in the three styles that users compare: ytt's, `kubectl -o yaml`'s
+//!   and that of `gopkg.in/yaml.v3`.
+//!
+//! Nothing here reads files, clocks or the environment.
+#![deny(missing_docs)]
+
+mod compose;
+pub mod emit;
+mod error;
+mod json;
+pub mod number;
+mod parser;
+mod raw;
+mod reader;
+mod resolve;
+mod scan;
+mod strict;
+mod timestamp;
+mod tree;
+
+pub use error::{Error, Place};
+pub use json::{Decoded, DuplicateKey, decode_all, decode_strict};
+pub use resolve::{Scalar, resolve_plain};
+pub use tree::{Comment, Document, MapEntry, Node, SeqItem, Value};
+
+/// How [`parse_with`] reads a stream.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Accepts only scalars that no other YAML reader would take for another type.
+    ///
+    /// Source: ytt `--strict`, pkg/yamlmeta/internal/yaml.v2/strict_scalar_resolve.go.
+    pub strict_scalars: bool,
+    /// Bounds on what one stream may cost.
+    pub limits: Limits,
+}
+
+/// Bounds on what reading one stream may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Deepest nesting of collections, aliases expanded.
+    pub max_depth: usize,
+    /// Bytes of text that aliases may add to a document.
+    pub max_alias_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // 250 levels fit a two megabyte stack with room to spare; no real object comes near
+        // (serde_json stops at 128). The byte bound closes what the ratio of go-yaml leaves open:
+        // many aliases of one large string.
+        Self {
+            max_depth: 250,
+            max_alias_bytes: 16 << 20,
+        }
+    }
+}
+
+/// Reads every document of a stream, with default [`Options`].
+///
+/// # Errors
+/// The first problem of the stream, in go-yaml's words.
+pub fn parse(text: &str) -> Result<Vec<Document>, Error> {
+    parse_with(text.as_bytes(), &Options::default())
+}
+
+/// Reads every document of a stream of bytes.
+///
+/// Shape: bytes that are not UTF-8, and control characters, are errors; UTF-16 is recognised by
+/// its byte order mark.
+///
+/// # Errors
+/// The first problem of the stream, in go-yaml's words.
+pub fn parse_with(bytes: &[u8], options: &Options) -> Result<Vec<Document>, Error> {
+    let input = reader::Input::new(bytes);
+    let mut parser = parser::Parser::new(&input, options.limits.max_depth);
+    let mut documents = Vec::new();
+    while let Some(raw) = parser.next_document()? {
+        documents.push(compose::compose(raw, options)?);
+    }
+    Ok(documents)
+}
