@@ -14,6 +14,7 @@ pub mod error;
 pub(crate) mod kind;
 mod logs;
 mod names;
+mod schema;
 mod server;
 mod service;
 mod user;

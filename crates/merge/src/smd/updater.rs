@@ -218,7 +218,10 @@ impl Updater<'_> {
             return Ok(merged);
         };
         let version = &last.api_version;
-        let Some(converted) = self.convert(&merged, version)? else {
+        let Some(converted) = self
+            .convert(&merged, version)
+            .map_err(|e| format!("failed to convert merged object to last applied version: {e}"))?
+        else {
             return Ok(merged);
         };
         let schema = converted.schema;
@@ -299,7 +302,10 @@ impl Updater<'_> {
         pruned: &Value,
         last: &Owned,
     ) -> Result<Value, String> {
-        let Some(converted) = self.convert(pruned, &last.api_version)? else {
+        let Some(converted) = self
+            .convert(pruned, &last.api_version)
+            .map_err(|e| format!("failed to convert pruned object to last applied version: {e}"))?
+        else {
             return Ok(merged.object.clone().into_owned());
         };
         let schema = merged.schema;
