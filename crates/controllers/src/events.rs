@@ -3,7 +3,7 @@
 //! What client-go's recorder does, with two differences: nothing limits the rate of an object's events, so that no real
 //! change stays without one, and the buffer is counted, so that what is dropped is known. Identical events raise the
 //! count of one; too many that differ only in their text become a combined one. Source: client-go
-//! tools/record/events_cache.go.
+//! `tools/record/events_cache.go`.
 //!
 //! Bounds: [`PENDING_MAX`] events wait, [`REMEMBERED_MAX`] are remembered for being counted.
 
@@ -33,7 +33,7 @@ const WRITERS: usize = 4;
 /// steps of a long chain.
 const SIMILAR_MAX: usize = 25;
 /// Over this time similar events are counted.
-const SIMILAR_WINDOW: Duration = Duration::from_secs(600);
+const SIMILAR_WINDOW: Duration = Duration::from_mins(10);
 /// Tries per event, a second apart and more.
 const TRIES: u32 = 4;
 

@@ -59,13 +59,14 @@ pub(crate) struct Executor {
 }
 
 /// Why a pass gave no outcome.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Broken {
+    #[error("it panicked")]
     Panicked,
-    /// It asked for more than any pass may.
+    #[error("it asked for more than {REQUESTS_MAX} requests")]
     Endless,
-    /// What is in the index is not JSON: a bug.
-    Unreadable(String),
+    #[error("the object in the index is not JSON")]
+    Unreadable(#[from] serde_json::Error),
 }
 
 /// What is remembered during one pass.
@@ -128,7 +129,7 @@ impl Executor {
                 if matches!(broken, Broken::Panicked) {
                     self.metrics.panicked();
                 }
-                tracing::error!(%key, ?broken, "the pass broke off; this is a bug");
+                tracing::error!(%key, %broken, "the pass broke off; this is a bug");
                 Next::Retry
             }
         }
@@ -145,9 +146,7 @@ impl Executor {
         let index: Arc<dyn realize::Index> = Arc::clone(&self.index) as _;
         let now = Timestamp::now();
         let first = self.think(move || {
-            let owner: Value =
-                serde_json::from_slice(&json).map_err(|e| Broken::Unreadable(e.to_string()))?;
-            let owner = Arc::new(owner);
+            let owner: Arc<Value> = Arc::new(serde_json::from_slice(&json)?);
             let mut pass = begin(
                 kind,
                 Observed {
@@ -157,7 +156,7 @@ impl Executor {
                 },
             );
             let step = pass.resume(None);
-            Ok((owner, pass, step))
+            Ok::<_, Broken>((owner, pass, step))
         });
         let (owner, mut pass, mut step) = first.await??;
         for _ in 0..REQUESTS_MAX {
@@ -208,7 +207,7 @@ impl Executor {
         if let Some(status) = outcome.status
             && let Err(failure) = self.write_status(key, owner, status).await
         {
-            next = next.max(self.status_failed(key, &failure));
+            next = next.max(status_failed(key, &failure));
             // What the status would have told of will be found again; what was done was done only once.
             events.retain(|event| event.reason.starts_with("StampedObject"));
         }
@@ -233,19 +232,6 @@ impl Executor {
         next
     }
 
-    fn status_failed(&self, key: &Key, failure: &Failure) -> Next {
-        if failure.is_not_found() {
-            // Gone; the watch will say so.
-            return Next::Await;
-        }
-        if failure.is_conflict() {
-            tracing::debug!(%key, "the object changed before its status was written");
-            return Next::Outdated;
-        }
-        tracing::warn!(%key, %failure, "the status was not written");
-        Next::Retry
-    }
-
     /// Replaces the status of one of our own kinds, if it is still at the version that was looked at.
     async fn write_status(&self, key: &Key, owner: &Value, status: Value) -> Result<(), Failure> {
         let mut object = owner.clone();
@@ -268,6 +254,20 @@ impl Executor {
 
 /// Names us as the one who writes.
 const MANAGER: (&str, &str) = ("fieldManager", realize::FIELD_MANAGER);
+
+/// What to do when a status was not written.
+fn status_failed(key: &Key, failure: &Failure) -> Next {
+    if failure.is_not_found() {
+        // Gone; the watch will say so.
+        return Next::Await;
+    }
+    if failure.is_conflict() {
+        tracing::debug!(%key, "the object changed before its status was written");
+        return Next::Outdated;
+    }
+    tracing::warn!(%key, %failure, "the status was not written");
+    Next::Retry
+}
 
 fn regarding(key: &Key, owner: &Value) -> Regarding {
     let text = |pointer: &str| {

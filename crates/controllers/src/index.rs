@@ -37,7 +37,7 @@ use rows::Rows;
 use shelf::{Shelf, Versioned};
 
 /// Repairs are counted over this time.
-const REPAIR_WINDOW: Duration = Duration::from_secs(600);
+const REPAIR_WINDOW: Duration = Duration::from_mins(10);
 /// More repairs of one object than this within the window are not counted one by one.
 const REPAIRS_MAX: usize = 64;
 /// For so long after a change of rights a refusal is not believed: authorizers learn of it later than we do.
@@ -218,15 +218,6 @@ impl Index {
     /// Wakes every key there is.
     pub(crate) fn wake_all(&self) {
         self.change(|inner, wakes| wakes.add_all(&inner.own.keys(), &Cause::default()));
-    }
-
-    /// Wakes one key.
-    pub(crate) fn wake(&self, key: &Key) {
-        self.change(|inner, wakes| {
-            if inner.own.document(key).is_some() {
-                wakes.add(key, &Cause::default());
-            }
-        });
     }
 
     // ---- replies to our own writes ----

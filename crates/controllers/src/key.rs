@@ -41,10 +41,6 @@ impl Kind {
             Self::ClusterDelivery => "clusterdeliveries",
         }
     }
-
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
 }
 
 /// One object that is reconciled. Cheap to clone; the namespace is empty for cluster-scoped kinds.
@@ -56,6 +52,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    #[cfg(test)]
     pub(crate) fn new(kind: Kind, namespace: &str, name: &str) -> Self {
         Self {
             kind,

@@ -19,9 +19,9 @@ use crate::key::Key;
 /// First delay of a failing key; doubles with each failure. Source: client-go util/workqueue default rate limiter.
 const BACKOFF_FIRST: Duration = Duration::from_millis(5);
 /// The original goes up to 1000 s; changes wake a key at once anyway, so this only paces failures of the API itself.
-const BACKOFF_LAST: Duration = Duration::from_secs(300);
+const BACKOFF_LAST: Duration = Duration::from_mins(5);
 /// How long "later" is.
-const LATER: Duration = Duration::from_secs(60);
+const LATER: Duration = Duration::from_mins(1);
 /// More marks than this on a running key are not worth telling apart: it simply runs again.
 const MARKS_MAX: usize = 64;
 

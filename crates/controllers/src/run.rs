@@ -1,5 +1,6 @@
 //! Puts the parts together, starts and stops them.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use tokio::sync::Semaphore;
 use tokio::sync::watch::{Receiver, Sender};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -45,7 +47,7 @@ impl Default for Config {
             request_timeout: Duration::from_secs(30),
             leader_election: None,
             events: true,
-            sweep_every: Duration::from_secs(60),
+            sweep_every: Duration::from_mins(1),
         }
     }
 }
@@ -162,11 +164,11 @@ impl Controllers {
             cancel: cancel.clone(),
             tasks: tasks.clone(),
         }));
-        tasks.spawn(
-            cancel
-                .clone()
-                .run_until_cancelled_owned(sweep(Arc::clone(&executor), sweep_every)),
-        );
+        tasks.spawn(cancel.clone().run_until_cancelled_owned(sweep(
+            Arc::clone(&executor),
+            leading.clone(),
+            sweep_every,
+        )));
         if let Some(election) = leader_election {
             let mut elector = Elector::new(wire, election, leading);
             let cancel = cancel.clone();
@@ -307,7 +309,7 @@ async fn dispatch(dispatch: Dispatch) {
         let led = cancel
             .run_until_cancelled(leading.wait_for(|leading| *leading))
             .await;
-        if !led.is_some_and(|led| led.is_ok()) {
+        if led.is_none_or(|led| led.is_err()) {
             return;
         }
         // Whatever happened while another led was its work; what it left undone is ours.
@@ -345,23 +347,26 @@ async fn hand_out(
     }
 }
 
-/// Looks after what nobody else does, now and then, without a request.
-async fn sweep(executor: Arc<Executor>, every: Duration) {
+/// Looks after what nobody else does, now and then; while this process leads, without a request.
+async fn sweep(executor: Arc<Executor>, leading: Sender<bool>, every: Duration) {
+    executor.watches.synced().await;
+    let mut warmed = BTreeSet::new();
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    ticks.tick().await;
     loop {
         ticks.tick().await;
+        let leads = *leading.borrow();
         let swept = AssertUnwindSafe(async {
-            let lost = executor.index.sweep(tokio::time::Instant::now());
-            if lost > 0 {
-                tracing::warn!(
-                    keys = lost,
-                    "found changes that no pass has answered; this is a bug"
-                );
-                executor.metrics.swept(lost);
+            if leads {
+                let lost = executor.index.sweep(Instant::now());
+                if lost > 0 {
+                    tracing::info!(keys = lost, "found changes that no pass has answered");
+                    executor.metrics.swept(lost);
+                }
+                executor.watches.retire();
+            } else {
+                executor.watches.warm(&mut warmed).await;
             }
-            executor.watches.retire();
         });
         if swept.catch_unwind().await.is_err() {
             executor.metrics.panicked();

@@ -33,13 +33,13 @@ const OPEN_SECONDS: u64 = 1800;
 /// Servers send a bookmark about once a minute: three missing ones mean that nobody is there any more.
 const SILENCE_AFTER_BOOKMARK: Duration = Duration::from_secs(200);
 /// The same for a server that has not sent a bookmark yet.
-const SILENCE: Duration = Duration::from_secs(600);
+const SILENCE: Duration = Duration::from_mins(10);
 /// A watch that lived this long did not fail to open.
 const LIVED: Duration = Duration::from_secs(5);
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_LAST: Duration = Duration::from_secs(30);
 /// Without the right or the kind only somebody's act helps, of which the hint tells. This is for when no hint comes.
-const BACKOFF_LAST_UNAVAILABLE: Duration = Duration::from_secs(300);
+const BACKOFF_LAST_UNAVAILABLE: Duration = Duration::from_mins(5);
 
 /// What to watch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -486,7 +486,9 @@ pub(crate) fn random_below(bound: u64) -> u64 {
 fn jittered(wait: Duration) -> Duration {
     let quarter = wait / 4;
     let micros = u64::try_from(quarter.as_micros()).unwrap_or(u64::MAX);
-    wait - Duration::from_micros(random_below(micros.saturating_add(1)))
+    wait.saturating_sub(Duration::from_micros(random_below(
+        micros.saturating_add(1),
+    )))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! demand, by label, one watch per kind and [`Flavor`], and let go when no owner has needed them for a while. Objects
 //! that Runnables select are watched by their labels, metadata only.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use sinks::{BindingSink, OwnSink, RegistrySink, RowSink, SelectionSink};
 /// Up to so many objects are read one by one when a template asks for something new of them; for more, a list is cheaper.
 const LIST_ABOVE: usize = 8;
 /// A watch that nobody has needed for this long is stopped.
-const UNUSED: Duration = Duration::from_secs(120);
+const UNUSED: Duration = Duration::from_mins(2);
 
 /// A Selected dependency without its namespace: one watch serves all namespaces.
 type Selection = (Gvk, Vec<(String, String)>);
@@ -304,6 +304,21 @@ impl Watches {
         });
         running.needed_at = Instant::now();
         running.control.progress().failure.is_none()
+    }
+
+    /// Watches the kinds that were stamped so far, as statuses tell, before any pass asks for them: so that a replica
+    /// that takes over knows what there is. Returns when all are in the index or cannot be.
+    pub(crate) async fn warm(self: &Arc<Self>, tried: &mut BTreeSet<Gvk>) {
+        for gvk in self.index.stamped_kinds() {
+            if tried.insert(gvk.clone())
+                && self
+                    .observe(Kind::Workload, &gvk, &Expressions::default())
+                    .await
+                    .is_err()
+            {
+                tracing::debug!(%gvk, "cannot be watched yet");
+            }
+        }
     }
 
     /// Stops what nobody has needed for a while.

@@ -397,7 +397,9 @@ async fn read_failure(response: Response<Body>) -> Failure {
     let body = Limited::new(response.into_body(), ERROR_MAX_BYTES)
         .collect()
         .await;
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     failure_of(code, retry_after, &body)
 }
 

@@ -325,9 +325,8 @@ impl OwnKinds {
     }
 
     pub(super) fn blueprints(&self, kind: BlueprintKind) -> Vec<Arc<Blueprint>> {
-        let shelf = self.shelves.get(&Own::Blueprint(kind));
-        shelf
-            .into_iter()
+        let held = self.shelves.get(&Own::Blueprint(kind));
+        held.into_iter()
             .flat_map(Shelf::values)
             .filter_map(OwnObject::blueprint)
             .cloned()
@@ -405,27 +404,19 @@ impl OwnKinds {
             self.by_label
                 .get(&(kind, name.as_str().into(), value.as_str().into()))
         });
-        match sets.min_by_key(|set| set.map_or(0, HashSet::len)) {
-            Some(smallest) => {
-                let candidates = smallest.into_iter().flatten();
-                let owners = candidates.filter_map(|key| Some((key, self.get(key)?)));
-                owners
-                    .filter(|(_, o)| may_select(blueprint, &o.labels))
-                    .map(|(key, _)| key)
-                    .collect()
-            }
-            None => {
-                let owners = self
-                    .shelves
-                    .get(&Own::Owner(kind))
-                    .into_iter()
-                    .flat_map(Shelf::values);
-                owners
-                    .filter(|owner| may_select(blueprint, &owner.labels))
-                    .filter_map(|owner| self.by_uid.get(&owner.uid))
-                    .collect()
-            }
+        if let Some(smallest) = sets.min_by_key(|set| set.map_or(0, HashSet::len)) {
+            let candidates = smallest.into_iter().flatten();
+            let owners = candidates.filter_map(|key| Some((key, self.get(key)?)));
+            let owners = owners.filter(|(_, owner)| may_select(blueprint, &owner.labels));
+            return owners.map(|(key, _)| key).collect();
         }
+        let owners = self.shelves.get(&Own::Owner(kind));
+        owners
+            .into_iter()
+            .flat_map(Shelf::values)
+            .filter(|owner| may_select(blueprint, &owner.labels))
+            .filter_map(|owner| self.by_uid.get(&owner.uid))
+            .collect()
     }
 }
 
@@ -438,8 +429,8 @@ impl Inner {
         wakes: &mut Wakes,
     ) -> bool {
         self.own.stamped.extend(std::mem::take(&mut object.stamped));
-        let shelf = self.own.shelves.entry(object.own).or_default();
-        let old = match shelf.put(object.name.clone(), object.clone()) {
+        let held = self.own.shelves.entry(object.own).or_default();
+        let old = match held.put(object.name.clone(), object.clone()) {
             Put::Stale => return false,
             Put::New => None,
             Put::Replaced(old) => Some(old),
@@ -539,8 +530,8 @@ impl Index {
                 listed.insert(object.name.clone());
                 inner.put_own(object, &cause, wakes);
             }
-            let shelf = inner.own.shelves.entry(own).or_default();
-            for name in shelf.absent(begun, &listed) {
+            let held = inner.own.shelves.entry(own).or_default();
+            for name in held.absent(begun, &listed) {
                 inner.take_own(own, &name, &cause, wakes);
             }
         });
@@ -563,10 +554,10 @@ impl Index {
     pub(crate) fn own_gone(&self, object: &OwnObject, read_at: Instant) {
         let cause = Cause::unmarked(Some(read_at));
         self.change(|inner, wakes| {
-            let Some(shelf) = inner.own.shelves.get_mut(&object.own) else {
+            let Some(held) = inner.own.shelves.get_mut(&object.own) else {
                 return;
             };
-            if let Some(old) = shelf.remove(&object.name, object) {
+            if let Some(old) = held.remove(&object.name, object) {
                 inner.own_gone(&old, &cause, wakes);
             }
         });

@@ -54,10 +54,10 @@ enum Subject {
     Everybody,
 }
 
-/// A role: namespace (empty for ClusterRoles) and name.
+/// A role: namespace (empty for a `ClusterRole`) and name.
 type RoleName = Name;
 
-/// A RoleBinding or ClusterRoleBinding.
+/// A `RoleBinding` or `ClusterRoleBinding`.
 #[derive(Clone, Debug)]
 pub(crate) struct Binding {
     meta: Meta,
@@ -200,7 +200,7 @@ impl Inner {
             }
             Registry::Roles => self.role_changed(name, wakes),
             Registry::ClusterRoles => {
-                self.role_changed(&(Arc::default(), Arc::clone(&name.1)), wakes)
+                self.role_changed(&(Arc::default(), Arc::clone(&name.1)), wakes);
             }
             Registry::Crds => {
                 // A CRD is named plural.group.
@@ -318,9 +318,9 @@ impl Index {
                 listed.insert(binding.meta.name.clone());
                 subjects.extend(put_binding(inner.rights.bindings(which), binding));
             }
-            let shelf = inner.rights.bindings(which);
-            for name in shelf.absent(begun, &listed) {
-                subjects.extend(shelf.take(&name).into_iter().flat_map(|old| old.subjects));
+            let held = inner.rights.bindings(which);
+            for name in held.absent(begun, &listed) {
+                subjects.extend(held.take(&name).into_iter().flat_map(|old| old.subjects));
             }
             inner.rights_changed(&subjects, wakes);
         });

@@ -299,15 +299,6 @@ impl Index {
             .count()
     }
 
-    /// Whether rows of this kind are read with all of these.
-    pub(crate) fn has_expressions(&self, gvk: &Gvk, wanted: &Expressions) -> bool {
-        self.read()
-            .rows
-            .stores
-            .get(gvk)
-            .is_some_and(|store| store.expressions.contains(wanted))
-    }
-
     /// What rows of a kind are read with; `None` when the kind is not kept.
     pub(crate) fn expressions(&self, gvk: &Gvk) -> Option<Expressions> {
         self.read()

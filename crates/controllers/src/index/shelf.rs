@@ -73,10 +73,6 @@ impl<V: Versioned> Shelf<V> {
         self.held.values().map(|held| &held.value)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Name, &V)> {
-        self.held.iter().map(|(name, held)| (name, &held.value))
-    }
-
     /// Puts a value, unless what is there is as new.
     pub(crate) fn put(&mut self, name: Name, value: V) -> Put<V> {
         self.clock += 1;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use carto_core::key::Gvk;
 use carto_core::realize::Dependency;
-use carto_core::row::{Expressions, Row};
+use carto_core::row::Row;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -59,7 +59,7 @@ impl Sink for RowSink {
 
     fn decode(&self, object: Value) -> Option<Row> {
         let expressions = self.watches.index.expressions(&self.gvk);
-        crate::shim::extract(&object, &expressions.unwrap_or_else(Expressions::default))
+        crate::shim::extract(&object, &expressions.unwrap_or_default())
     }
 
     fn list_begins(&self) -> u64 {
