@@ -76,6 +76,8 @@ struct Notes {
     missing: BTreeSet<Arc<str>>,
     /// Whether a write was handed to the client.
     wrote: bool,
+    /// The reply of the last write.
+    replied: Option<Instant>,
 }
 
 impl Executor {

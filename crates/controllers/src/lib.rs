@@ -19,6 +19,7 @@
 mod discovery;
 mod events;
 mod execute;
+mod hop;
 mod index;
 mod key;
 mod lease;
@@ -33,5 +34,6 @@ mod wire;
 #[cfg(test)]
 mod fake;
 
+pub use hop::Hop;
 pub use lease::LeaderElection;
 pub use run::{Config, Controllers, RunError, run};

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::hop::Feed;
+
 /// What a request to the API was for.
 ///
 /// Finer than HTTP's methods, because a status write and an apply cost the same but mean different things.
@@ -80,6 +82,7 @@ pub struct Metrics {
     events_dropped: AtomicU64,
     swept: AtomicU64,
     hops: Histogram,
+    pub(crate) feed: Feed,
     passes: Histogram,
 }
 

@@ -213,6 +213,11 @@ impl Controllers {
         }
     }
 
+    /// Every hop from now on; a listener that falls far behind misses some.
+    pub fn hops(&self) -> tokio::sync::broadcast::Receiver<crate::Hop> {
+        self.executor.metrics.feed.subscribe()
+    }
+
     /// Whether there is nothing to do: no key waits, runs or is delayed, and all events are written.
     pub fn is_idle(&self) -> bool {
         self.executor.queue.is_idle()

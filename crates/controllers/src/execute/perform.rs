@@ -190,8 +190,12 @@ impl Executor {
             body,
         )
         .acting_as(identity(account));
+        if let Some(due) = notes.replied.or(turn.read_at) {
+            self.metrics.feed.tell(body, due.elapsed());
+        }
         self.count_hop(turn, notes);
         let (code, object) = self.send(&key.gvk, call, notes).await?;
+        notes.replied = Some(Instant::now());
         self.write_through(&turn.key, &key.gvk, &object, crate::shim::applied);
         Ok(Reply::Applied {
             object,
