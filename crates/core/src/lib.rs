@@ -15,4 +15,5 @@ pub mod model;
 pub mod params;
 pub mod realize;
 pub mod row;
+pub mod validate;
 pub mod words;

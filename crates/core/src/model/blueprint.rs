@@ -247,3 +247,12 @@ fn params(parent: &Value) -> Vec<BlueprintParam> {
     };
     json::list(parent, &["params"]).iter().map(read).collect()
 }
+
+impl Selector {
+    /// Reports whether it requires nothing; such a selector never matches.
+    pub fn is_empty(&self) -> bool {
+        self.match_labels.is_empty()
+            && self.match_expressions.is_empty()
+            && self.match_fields.is_empty()
+    }
+}
