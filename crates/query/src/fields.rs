@@ -56,11 +56,15 @@ impl Selector {
                     selector: text.to_owned(),
                     term: part.to_owned(),
                 })?;
-            terms.push(Term {
-                field: field.to_owned(),
-                value: unescape(value)?,
-                negated: operator == "!=",
-            });
+            let value = unescape(value)?;
+            // Nothing compared with nothing is no term at all.
+            if !field.is_empty() || !value.is_empty() {
+                terms.push(Term {
+                    field: field.to_owned(),
+                    value,
+                    negated: operator == "!=",
+                });
+            }
         }
         Ok(Self { terms })
     }

@@ -124,7 +124,7 @@ impl<'a> Found<'a> {
             Item::Float(float) => Cow::Owned(go::float_shortest(float)),
             Item::Bool(on) => Cow::Borrowed(if on { "true" } else { "false" }),
             Item::Scope(scope) => Cow::Owned(go::json(&Value::Object(scope.to_map()))),
-            Item::Nothing => Cow::Borrowed("null"),
+            Item::Nothing => Cow::Borrowed("<no value>"),
         }
     }
 
@@ -156,7 +156,7 @@ pub(super) enum Item<'a> {
     Bool(bool),
     /// One byte of a text that was taken apart.
     Byte(u8),
-    /// What the body of a loop sees when there is nothing to loop over.
+    /// A root that is null; what the body of a loop sees when there is nothing to loop over.
     Nothing,
 }
 
@@ -225,6 +225,7 @@ pub(super) fn find<'a>(
     missing: MissingKeys,
 ) -> Result<Vec<Vec<Found<'a>>>, EvaluateError> {
     let root = match root {
+        Root::Value(Value::Null) => Item::Nothing,
         Root::Value(value) => Item::Bare(value),
         Root::Scope(scope) => Item::Scope(scope),
     };
@@ -351,6 +352,7 @@ impl<'a> Evaluator<'a> {
             Node::Union(members) => self.union(&items, members),
             Node::Filter(filter) => self.filter(&items, filter),
         }?;
+        self.count(results.len())?;
         if results.len() > MAX_RESULTS {
             return Err(EvaluateError::TooManyResults);
         }
@@ -433,8 +435,11 @@ impl<'a> Evaluator<'a> {
         let mut results = Vec::new();
         for item in items {
             let Some(list) = item.list() else {
-                let printed = Found(*item).into_value();
-                return Err(EvaluateError::NotFilterable(go::display(&printed)));
+                let printed = match item {
+                    Item::Nothing => "<invalid reflect.Value>".to_owned(),
+                    item => go::display(&Found(*item).into_value()),
+                };
+                return Err(EvaluateError::NotFilterable(printed));
             };
             for candidate in list.iter().map(Item::Held) {
                 if self.passes(candidate, filter)? {

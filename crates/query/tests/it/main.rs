@@ -1,0 +1,9 @@
+//! Claims about expressions and selectors.
+//!
+//! The files under `tests/fixtures` were captured from the real libraries (client-go and
+//! apimachinery v0.36.3) over documents and expressions of our own; maps in sorted order.
+
+mod captured;
+mod interpolation;
+mod laws;
+mod selection;
