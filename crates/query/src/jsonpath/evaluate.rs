@@ -302,8 +302,12 @@ impl<'a> Evaluator<'a> {
             return self.run(body, Item::Nothing, &mut Vec::new());
         }
         for item in items {
-            let null = item.is_null();
-            self.run(body, if null { Item::Nothing } else { item }, found)?;
+            let turn = match item {
+                Item::Held(Value::Null) => Item::Nothing,
+                Item::Held(value) => Item::Bare(value),
+                other => other,
+            };
+            self.run(body, turn, found)?;
         }
         Ok(())
     }
