@@ -45,3 +45,37 @@ pub fn crds_json() -> Vec<Value> {
         })
         .collect()
 }
+
+/// Returns the same as one YAML stream, for `kubectl apply -f -`.
+pub fn crds_yaml() -> String {
+    let documents: Vec<String> = crds_json().iter().map(carto_yaml::emit::k8s).collect();
+    documents.join("---\n")
+}
+
+/// A file of `config/crd`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefinitionFile {
+    /// Its name, such as `carto.run_workloads.yaml`.
+    pub name: String,
+    /// Its whole text.
+    pub text: String,
+}
+
+/// Returns the files of `config/crd`, which are committed so that reviewers see changes of a
+/// schema and users can apply them without a toolchain.
+pub fn definition_files() -> Vec<DefinitionFile> {
+    crds_json()
+        .iter()
+        .map(|crd| {
+            let name = crd["metadata"]["name"].as_str().unwrap_or_default();
+            let (plural, group) = name.split_once('.').unwrap_or((name, ""));
+            DefinitionFile {
+                name: format!("{group}_{plural}.yaml"),
+                text: format!(
+                    "# Generated from crates/api by `cargo xtask gen-crds`; do not edit.\n{}",
+                    carto_yaml::emit::k8s(crd)
+                ),
+            }
+        })
+        .collect()
+}

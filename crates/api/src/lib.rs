@@ -18,4 +18,4 @@ mod crds;
 pub mod json;
 mod schema;
 
-pub use crds::{crds, crds_json};
+pub use crds::{DefinitionFile, crds, crds_json, crds_yaml, definition_files};

@@ -523,3 +523,36 @@ fn visit(schema: &Value, look: &mut impl FnMut(&Value)) {
         visit(property, look);
     }
 }
+
+#[test]
+fn the_committed_files_are_fresh() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/crd");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("config/crd is committed")
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut files = carto_api::definition_files();
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    assert_eq!(
+        names,
+        files
+            .iter()
+            .map(|file| file.name.clone())
+            .collect::<Vec<_>>()
+    );
+    for file in files {
+        let committed = std::fs::read_to_string(format!("{folder}/{}", file.name)).unwrap();
+        assert!(
+            committed == file.text,
+            "{} is stale: cargo xtask gen-crds",
+            file.name
+        );
+    }
+}
+
+#[test]
+fn the_yaml_stream_reads_back_as_the_definitions() {
+    let read = carto_yaml::decode_all(&carto_api::crds_yaml()).unwrap();
+    assert_eq!(read, *CRDS);
+}
