@@ -1,5 +1,6 @@
 //! Builders' tasks: `cargo xtask <task>`. Nothing here is shipped.
 
+mod extract_builtin;
 mod tests_run;
 mod tidy;
 
@@ -15,6 +16,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Extracts the data of built-in kinds from a running kube-apiserver.
+    ExtractBuiltin {
+        /// Kubeconfig of the server.
+        #[arg(long)]
+        kubeconfig: std::path::PathBuf,
+    },
     /// Runs every test of the workspace and counts what was skipped and why.
     Test(tests_run::Args),
     /// Checks layering, external crates per layer, and the words the tree may not hold.
@@ -23,6 +30,7 @@ enum Task {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
+        Task::ExtractBuiltin { kubeconfig } => extract_builtin::run(&kubeconfig),
         Task::Test(args) => tests_run::run(&args),
         Task::Tidy => tidy::run(),
     }

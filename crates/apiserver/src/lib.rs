@@ -9,6 +9,7 @@
 //! Behaviour follows kube-apiserver 1.36.
 
 mod body;
+mod builtin;
 mod config;
 pub mod error;
 pub(crate) mod kind;

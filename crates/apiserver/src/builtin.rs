@@ -1,0 +1,143 @@
+//! The kinds that come with the server.
+//!
+//! What is data comes from a real kube-apiserver (`data/README.md`): discovery, schemas, Go types. What is behaviour is
+//! written here: defaults, validation, table columns, selectable fields. The list is closed; a kind that is not in it
+//! does not exist for clients.
+
+mod data;
+mod decode;
+mod defaults;
+mod quantity;
+mod time;
+mod types;
+
+use std::sync::LazyLock;
+
+use carto_merge::smd::Schema;
+use serde_json::{Map, Value};
+
+pub(crate) use data::components;
+use types::{Struct, StructId};
+
+/// A kind of the closed list.
+#[derive(Debug)]
+pub(crate) struct BuiltinKind {
+    /// API group; empty for the core group.
+    pub(crate) group: String,
+    /// Version.
+    pub(crate) version: String,
+    /// Kind.
+    pub(crate) kind: String,
+    /// Plural name.
+    pub(crate) plural: String,
+    /// Singular name.
+    pub(crate) singular: String,
+    /// Whether its objects live in namespaces.
+    pub(crate) namespaced: bool,
+    /// Short names.
+    pub(crate) short_names: Vec<String>,
+    /// Categories, as `all`.
+    pub(crate) categories: Vec<String>,
+    /// Verbs of the main resource.
+    pub(crate) verbs: Vec<String>,
+    /// As in discovery.
+    pub(crate) storage_version_hash: Option<String>,
+    /// Subresources.
+    pub(crate) subresources: Vec<BuiltinSubresource>,
+    /// Name of its schema.
+    pub(crate) schema_name: String,
+    /// Its Go type.
+    ty: StructId,
+    /// Compiled when first merged.
+    merge_schema: LazyLock<Schema, Box<dyn FnOnce() -> Schema + Send + Sync>>,
+}
+
+/// A subresource of a kind.
+#[derive(Debug)]
+pub(crate) struct BuiltinSubresource {
+    /// Name, as `status`.
+    pub(crate) name: String,
+    /// Group of its kind, where it differs from that of the resource.
+    pub(crate) group: Option<String>,
+    /// Version of its kind, where it differs.
+    pub(crate) version: Option<String>,
+    /// Kind of its objects.
+    pub(crate) kind: String,
+    /// Verbs.
+    pub(crate) verbs: Vec<String>,
+}
+
+/// Returns all kinds, by group, version and plural.
+pub(crate) fn kinds() -> &'static [BuiltinKind] {
+    static KINDS: LazyLock<Vec<BuiltinKind>> = LazyLock::new(data::kinds);
+    &KINDS
+}
+
+/// Returns one kind.
+pub(crate) fn kind(group: &str, version: &str, kind: &str) -> Option<&'static BuiltinKind> {
+    kinds()
+        .iter()
+        .find(|k| k.group == group && k.version == version && k.kind == kind)
+}
+
+impl BuiltinKind {
+    /// Group and version as in `apiVersion`.
+    pub(crate) fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.clone()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+
+    /// Name of the kind of lists.
+    pub(crate) fn list_kind(&self) -> String {
+        format!("{}List", self.kind)
+    }
+
+    /// What server-side apply and strategic merge need to know.
+    pub(crate) fn merge_schema(&self) -> &Schema {
+        &self.merge_schema
+    }
+
+    /// Whether objects have a `status` that only `/status` writes.
+    pub(crate) fn has_status(&self) -> bool {
+        self.subresources
+            .iter()
+            .any(|subresource| subresource.name == "status")
+    }
+
+    /// The object that a create starts from, as far as ownership of fields is concerned.
+    pub(crate) fn empty(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("apiVersion".to_owned(), Value::String(self.api_version()));
+        object.insert("kind".to_owned(), Value::String(self.kind.clone()));
+        let mut object = Value::Object(object);
+        // An empty object has no wrong types.
+        drop(self.decode(&mut object));
+        object
+    }
+
+    /// Gives `object` the form in which the Go type would write it, in place: unknown fields and nulls are dropped, zero
+    /// values left out or filled in, quantities, times and durations written in their canonical way.
+    ///
+    /// Returns the paths of unknown fields.
+    ///
+    /// # Errors
+    /// The text of Go's JSON decoder for the first field of a wrong type.
+    pub(crate) fn decode(&self, object: &mut Value) -> Result<Vec<String>, String> {
+        decode::decode(self.ty, object)
+    }
+
+    /// Fills in defaults.
+    pub(crate) fn default(&self, object: &mut Value) {
+        defaults::default(self.ty, object);
+    }
+
+    fn go_type(&self) -> &'static Struct {
+        types::get(self.ty)
+    }
+}
+
+#[cfg(test)]
+mod tests;
