@@ -18,6 +18,7 @@ mod names;
 mod schema;
 mod server;
 mod service;
+mod store;
 mod user;
 
 pub use body::ApiBody;
