@@ -47,7 +47,9 @@ impl Catalogue {
             let path = (r.group.clone(), r.version.clone(), r.plural.clone());
             catalogue.by_path.insert(path, resource.clone());
             if r.is_storage_version() {
-                catalogue.by_storage.insert(r.storage.clone(), resource.clone());
+                catalogue
+                    .by_storage
+                    .insert(r.storage.clone(), resource.clone());
                 catalogue
                     .by_kind
                     .insert((r.group.clone(), r.kind.clone()), resource.clone());
@@ -59,8 +61,13 @@ impl Catalogue {
                 .or_default()
                 .push(resource);
         }
-        catalogue.groups = groups.into_iter().map(|(name, versions)| group(name, versions)).collect();
-        catalogue.groups.sort_by(|a, b| order::compare_groups(&a.name, &b.name));
+        catalogue.groups = groups
+            .into_iter()
+            .map(|(name, versions)| group(name, versions))
+            .collect();
+        catalogue
+            .groups
+            .sort_by(|a, b| order::compare_groups(&a.name, &b.name));
         catalogue
     }
 
@@ -73,12 +80,21 @@ impl Catalogue {
     }
 
     pub(crate) fn group_version(&self, group: &str, version: &str) -> Option<&GroupVersion> {
-        self.group(group)?.versions.iter().find(|v| &*v.name == version)
+        self.group(group)?
+            .versions
+            .iter()
+            .find(|v| &*v.name == version)
     }
 
     /// The resource that a path names.
-    pub(crate) fn resource(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
-        self.by_path.get(&(group.into(), version.into(), plural.into()))
+    pub(crate) fn resource(
+        &self,
+        group: &str,
+        version: &str,
+        plural: &str,
+    ) -> Option<&Arc<Resource>> {
+        self.by_path
+            .get(&(group.into(), version.into(), plural.into()))
     }
 
     /// The resource in its storage version.

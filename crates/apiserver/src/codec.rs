@@ -33,7 +33,9 @@ pub(crate) struct Decoded {
 impl Format {
     /// The format that a content type names; without one, JSON.
     pub(crate) fn of(content_type: Option<&str>) -> Option<Self> {
-        let Some(content_type) = content_type else { return Some(Self::Json) };
+        let Some(content_type) = content_type else {
+            return Some(Self::Json);
+        };
         match content_type.split(';').next().unwrap_or_default().trim() {
             "" | JSON => Some(Self::Json),
             YAML => Some(Self::Yaml),
@@ -72,11 +74,25 @@ fn yaml(body: &[u8]) -> Result<Decoded, String> {
     {
         return Ok(decoded);
     }
-    crate::codec::yaml_documents(text)
-}
-
-fn yaml_documents(_text: &str) -> Result<Decoded, String> {
-    Err("yaml: this build reads JSON only".to_owned())
+    let mut documents = carto_yaml::decode_strict(text).map_err(|error| error.to_string())?;
+    if documents.len() > 1 {
+        return Err(format!(
+            "yaml: one object is expected, found {}",
+            documents.len()
+        ));
+    }
+    let document = documents
+        .pop()
+        .ok_or_else(|| "yaml: there is no object".to_owned())?;
+    let duplicates = document
+        .duplicates
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    Ok(Decoded {
+        value: document.value,
+        duplicates,
+    })
 }
 
 fn protobuf(_body: &[u8]) -> Result<Decoded, ApiError> {

@@ -15,8 +15,14 @@ const RENAMED: &[(&str, &str)] = &[
     ("count", "deprecatedCount"),
 ];
 
-fn rename(event: &mut Value, api_version: &str, names: impl Fn(&'static (&str, &str)) -> (&'static str, &'static str)) {
-    let Some(fields) = event.as_object_mut() else { return };
+fn rename(
+    event: &mut Value,
+    api_version: &str,
+    names: impl Fn(&'static (&str, &str)) -> (&'static str, &'static str),
+) {
+    let Some(fields) = event.as_object_mut() else {
+        return;
+    };
     let mut moved = Map::new();
     for pair in RENAMED {
         let (from, to) = names(pair);

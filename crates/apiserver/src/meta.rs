@@ -36,7 +36,10 @@ pub(crate) fn text<'a>(object: &'a Value, field: &str) -> &'a str {
 /// The finalizers of an object.
 pub(crate) fn finalizers(object: &Value) -> Vec<&str> {
     let list = object["metadata"]["finalizers"].as_array();
-    list.into_iter().flatten().filter_map(Value::as_str).collect()
+    list.into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 /// Whether the object is on its way out.
@@ -49,7 +52,10 @@ pub(crate) fn generate_name(base: &str) -> String {
     let mut base = base;
     let room = NAME_MAX - GENERATED_LENGTH;
     if base.len() > room {
-        let end = (0..=room).rev().find(|at| base.is_char_boundary(*at)).unwrap_or(0);
+        let end = (0..=room)
+            .rev()
+            .find(|at| base.is_char_boundary(*at))
+            .unwrap_or(0);
         base = &base[..end];
     }
     let random = uuid::Uuid::new_v4().into_bytes();
@@ -110,7 +116,11 @@ pub(crate) fn prepare_update(new: &mut Value, old: &Value) {
 /// Fills in the namespace of the request, or refuses another one.
 pub(crate) fn fill_namespace(object: &mut Value, namespace: &str) -> Result<(), ApiError> {
     let metadata = of(object);
-    match metadata.get("namespace").and_then(Value::as_str).unwrap_or_default() {
+    match metadata
+        .get("namespace")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+    {
         "" if namespace.is_empty() => {
             metadata.remove("namespace");
         }
@@ -132,7 +142,10 @@ pub(crate) fn fill_namespace(object: &mut Value, namespace: &str) -> Result<(), 
 /// Adds one to the generation.
 pub(crate) fn bump_generation(object: &mut Value) {
     let metadata = of(object);
-    let generation = metadata.get("generation").and_then(Value::as_i64).unwrap_or(0);
+    let generation = metadata
+        .get("generation")
+        .and_then(Value::as_i64)
+        .unwrap_or(0);
     metadata.insert("generation".into(), (generation + 1).into());
 }
 

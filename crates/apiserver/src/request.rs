@@ -9,7 +9,7 @@ use crate::error::ApiError;
 
 mod query;
 
-pub(crate) use query::Query;
+pub(crate) use query::{FieldValidation, Match, Query, WriteOptions, dry_run};
 
 /// What is to be done with a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,9 @@ pub(crate) enum Route {
 /// When a part is not properly encoded or is not a possible name.
 pub(crate) fn route(path: &str) -> Result<Route, ApiError> {
     let trimmed = path.trim_end_matches('/');
-    let Some(rest) = trimmed.strip_prefix('/') else { return Ok(Route::Path("/".into())) };
+    let Some(rest) = trimmed.strip_prefix('/') else {
+        return Ok(Route::Path("/".into()));
+    };
     let segments: Vec<&str> = rest.split('/').collect();
     let (group, version, rest) = match segments.as_slice() {
         ["api"] => return Ok(Route::Versions { legacy: true }),
@@ -87,9 +89,15 @@ pub(crate) fn route(path: &str) -> Result<Route, ApiError> {
         _ => return Ok(Route::Path(trimmed.to_owned())),
     };
     if rest.is_empty() {
-        return Ok(Route::GroupVersion { group: group.to_owned(), version: version.to_owned() });
+        return Ok(Route::GroupVersion {
+            group: group.to_owned(),
+            version: version.to_owned(),
+        });
     }
-    let rest = rest.iter().map(|part| segment(part)).collect::<Result<Vec<_>, _>>()?;
+    let rest = rest
+        .iter()
+        .map(|part| segment(part))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut target = Target {
         group: group.to_owned(),
         version: version.to_owned(),
@@ -135,7 +143,9 @@ fn segment(part: &str) -> Result<String, ApiError> {
         return Err(ApiError::PageNotFound);
     }
     if let Some(problem) = crate::names::path_segment(&text).into_iter().next() {
-        return Err(ApiError::BadRequest(format!("invalid path segment \"{text}\": {problem}")));
+        return Err(ApiError::BadRequest(format!(
+            "invalid path segment \"{text}\": {problem}"
+        )));
     }
     Ok(text)
 }
@@ -201,11 +211,20 @@ mod tests {
         check("/api/v1/pods", "/v1 ns= pods");
         check("/api/v1/namespaces", "/v1 ns= namespaces");
         check("/api/v1/namespaces/a", "/v1 ns=a namespaces a");
-        check("/api/v1/namespaces/a/finalize", "/v1 ns=a namespaces a finalize");
+        check(
+            "/api/v1/namespaces/a/finalize",
+            "/v1 ns=a namespaces a finalize",
+        );
         check("/api/v1/namespaces/a/pods", "/v1 ns=a pods");
         check("/api/v1/namespaces/a/pods/p/log", "/v1 ns=a pods p log");
-        check("/apis/demo.io/v1/namespaces/a/widgets/w/scale", "demo.io/v1 ns=a widgets w scale");
-        check("/apis/r.k8s.io/v1/clusterroles/system%3Aadmin", "r.k8s.io/v1 ns= clusterroles system:admin");
+        check(
+            "/apis/demo.io/v1/namespaces/a/widgets/w/scale",
+            "demo.io/v1 ns=a widgets w scale",
+        );
+        check(
+            "/apis/r.k8s.io/v1/clusterroles/system%3Aadmin",
+            "r.k8s.io/v1 ns= clusterroles system:admin",
+        );
         check("/api", "Versions { legacy: true }");
         check("/apis/", "Versions { legacy: false }");
         check("/apis/demo.io", "Group(\"demo.io\")");
@@ -216,7 +235,12 @@ mod tests {
 
     #[test]
     fn names_that_would_be_paths_are_refused() {
-        for path in ["/api/v1/pods/..", "/api/v1/pods/a%2Fb", "/api/v1/pods/a%25b", "/api/v1/pods/%zz"] {
+        for path in [
+            "/api/v1/pods/..",
+            "/api/v1/pods/a%2Fb",
+            "/api/v1/pods/a%25b",
+            "/api/v1/pods/%zz",
+        ] {
             assert!(route(path).is_err(), "{path}");
         }
     }
@@ -227,11 +251,20 @@ mod tests {
             Route::Resource(target) => target,
             other => panic!("{other:?}"),
         };
-        let (all, one) = (target("/api/v1/pods"), target("/api/v1/namespaces/a/pods/p"));
+        let (all, one) = (
+            target("/api/v1/pods"),
+            target("/api/v1/namespaces/a/pods/p"),
+        );
         assert_eq!(verb(&Method::GET, &all, true).unwrap(), Verb::Watch);
         assert_eq!(verb(&Method::GET, &one, false).unwrap(), Verb::Get);
-        assert_eq!(verb(&Method::POST, &one, false), Err(ApiError::MethodNotAllowed));
-        assert_eq!(verb(&Method::DELETE, &all, false).unwrap(), Verb::DeleteCollection);
+        assert_eq!(
+            verb(&Method::POST, &one, false),
+            Err(ApiError::MethodNotAllowed)
+        );
+        assert_eq!(
+            verb(&Method::DELETE, &all, false).unwrap(),
+            Verb::DeleteCollection
+        );
         let token = target("/api/v1/namespaces/a/serviceaccounts/s/token");
         assert_eq!(verb(&Method::POST, &token, false).unwrap(), Verb::Create);
     }

@@ -20,7 +20,7 @@ mod writer;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-pub(crate) use disk::OpenError;
+pub(crate) use disk::{FORMAT, OpenError};
 pub(crate) use object::{Draft, Key, Object, Owner};
 pub(crate) use state::{Event, Expired, Listing, Scope, State};
 pub(crate) use subscription::{Subscription, WatchEnd};
@@ -167,10 +167,15 @@ impl Store {
             .end_watches(|of| of.is_some_and(|of| of == resource));
     }
 
+    /// Ends all watches, because the server stops.
+    pub(crate) fn end_all_watches(&self) {
+        self.0.state_mut().end_watches(|_| true);
+    }
+
     /// Ends all watches, because the server stops, and then the writer. Blocks until the last write
     /// is on disk and the file is free for another process.
     pub(crate) fn close(&self) {
-        self.0.state_mut().end_watches(|_| true);
+        self.end_all_watches();
         self.0.writer.close();
     }
 

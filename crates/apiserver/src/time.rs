@@ -14,7 +14,9 @@ pub(crate) fn now_seconds() -> i64 {
 }
 
 fn seconds(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    time.to_zoned(TimeZone::UTC)
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
 }
 
 /// A later time in the same form.
@@ -42,7 +44,11 @@ pub(crate) fn human_duration(total_seconds: i64) -> String {
     let s = total_seconds.max(0);
     let (minutes, hours) = (s / 60, s / 3600);
     let pair = |a: i64, unit_a, b: i64, unit_b| {
-        if b == 0 { format!("{a}{unit_a}") } else { format!("{a}{unit_a}{b}{unit_b}") }
+        if b == 0 {
+            format!("{a}{unit_a}")
+        } else {
+            format!("{a}{unit_a}{b}{unit_b}")
+        }
     };
     if s < 60 * 2 {
         format!("{s}s")

@@ -9,8 +9,16 @@ use super::resource::{Extra, Resource, Rows, Scaling};
 use crate::kind::KindRules;
 
 /// Verbs of a stored resource.
-const ALL: &[&str] =
-    &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const ALL: &[&str] = &[
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
 /// Verbs of a review.
 const REVIEW: &[&str] = &["create"];
 
@@ -140,8 +148,11 @@ fn build(row: &Row, rules: Arc<dyn KindRules>) -> Resource {
     let of_events_group = row.group == "events.k8s.io";
     let is_virtual = row.traits.has('v');
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-    let (storage_group, stored_api_version) =
-        if of_events_group { ("", Arc::from("v1")) } else { (row.group, api_version.clone()) };
+    let (storage_group, stored_api_version) = if of_events_group {
+        ("", Arc::from("v1"))
+    } else {
+        (row.group, api_version.clone())
+    };
     Resource {
         group: row.group.into(),
         version: row.version.into(),

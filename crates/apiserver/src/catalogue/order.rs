@@ -30,7 +30,12 @@ const GROUPS: &[&str] = &[
 ];
 
 pub(super) fn compare_groups(a: &str, b: &str) -> Ordering {
-    let place = |name| GROUPS.iter().position(|g| *g == name).unwrap_or(GROUPS.len());
+    let place = |name| {
+        GROUPS
+            .iter()
+            .position(|g| *g == name)
+            .unwrap_or(GROUPS.len())
+    };
     place(a).cmp(&place(b)).then_with(|| a.cmp(b))
 }
 
@@ -70,12 +75,31 @@ mod tests {
 
     #[test]
     fn versions_are_sorted_best_first() {
-        let mut versions =
-            ["foo1", "v1alpha1", "v10", "v1beta2", "v2", "v1", "v11alpha2", "v12beta1", "bar"];
+        let mut versions = [
+            "foo1",
+            "v1alpha1",
+            "v10",
+            "v1beta2",
+            "v2",
+            "v1",
+            "v11alpha2",
+            "v12beta1",
+            "bar",
+        ];
         versions.sort_by(|a, b| compare_versions(a, b));
         assert_eq!(
             versions,
-            ["v10", "v2", "v1", "v12beta1", "v1beta2", "v11alpha2", "v1alpha1", "bar", "foo1"]
+            [
+                "v10",
+                "v2",
+                "v1",
+                "v12beta1",
+                "v1beta2",
+                "v11alpha2",
+                "v1alpha1",
+                "bar",
+                "foo1"
+            ]
         );
     }
 

@@ -117,11 +117,18 @@ impl Resource {
     }
 
     pub(crate) fn extra(&self, name: &str) -> Option<Extra> {
-        self.extras.iter().copied().find(|extra| extra.name() == name)
+        self.extras
+            .iter()
+            .copied()
+            .find(|extra| extra.name() == name)
     }
 
     pub(crate) fn key(&self, namespace: &str, name: &str) -> Key {
-        Key::new(self.storage.clone(), if self.namespaced { namespace } else { "" }, name)
+        Key::new(
+            self.storage.clone(),
+            if self.namespaced { namespace } else { "" },
+            name,
+        )
     }
 
     /// A stored object in this version.

@@ -13,13 +13,19 @@ use super::Decoded;
 const REPORTED: usize = 100;
 
 pub(super) fn decode(body: &[u8]) -> Result<Decoded, String> {
-    let mut found = Found { duplicates: vec![], path: vec![] };
+    let mut found = Found {
+        duplicates: vec![],
+        path: vec![],
+    };
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = Seed(&mut found)
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value))
         .map_err(|error| format!("json parse error: {error}"))?;
-    Ok(Decoded { value, duplicates: found.duplicates })
+    Ok(Decoded {
+        value,
+        duplicates: found.duplicates,
+    })
 }
 
 struct Found {
@@ -51,7 +57,8 @@ impl Found {
         if !path.is_empty() {
             path.push('.');
         }
-        self.duplicates.push(format!("duplicate field \"{path}{key}\""));
+        self.duplicates
+            .push(format!("duplicate field \"{path}{key}\""));
     }
 }
 
@@ -157,13 +164,26 @@ mod tests {
     fn all_kinds_of_values_are_read_as_serde_json_reads_them() {
         let text = r#"{"a":[null,true,-1,18446744073709551615,1.5,"x",{}],"b":1e3}"#;
         let expect: Value = serde_json::from_str(text).unwrap();
-        assert_eq!(decode(text.as_bytes()).unwrap(), Decoded { value: expect, duplicates: vec![] });
+        assert_eq!(
+            decode(text.as_bytes()).unwrap(),
+            Decoded {
+                value: expect,
+                duplicates: vec![]
+            }
+        );
     }
 
     #[test]
     fn what_is_not_json_is_an_error() {
-        assert!(decode(b"{bad").unwrap_err().starts_with("json parse error: "));
+        assert!(
+            decode(b"{bad")
+                .unwrap_err()
+                .starts_with("json parse error: ")
+        );
         assert!(decode(b"{} x").is_err());
-        assert!(decode("[".repeat(1000).as_bytes()).is_err(), "nesting has a bound");
+        assert!(
+            decode("[".repeat(1000).as_bytes()).is_err(),
+            "nesting has a bound"
+        );
     }
 }

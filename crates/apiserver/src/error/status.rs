@@ -203,7 +203,10 @@ pub(super) fn of(error: &ApiError) -> Status {
             409,
             "Conflict",
             message.clone(),
-            Details { causes: causes.clone(), ..Details::default() },
+            Details {
+                causes: causes.clone(),
+                ..Details::default()
+            },
         ),
         ApiError::Invalid { kind, name, errors } => about(
             422,

@@ -96,7 +96,9 @@ fn timestamp(value: Value, kind: &str, path: &str) -> Result<Option<Value>, Stri
         Value::String(text) if text.is_empty() => Ok(None),
         Value::String(text) => match time::normalise(&text) {
             Some(time) => Ok(Some(time.into())),
-            None => Err(format!("parsing time \"{text}\": it is not in RFC 3339 form")),
+            None => Err(format!(
+                "parsing time \"{text}\": it is not in RFC 3339 form"
+            )),
         },
         other => Err(mismatch(&other, kind, path, "v1.Time")),
     }

@@ -16,11 +16,16 @@ pub(crate) fn validate_create(object: &Value, rules: &dyn KindRules) -> Vec<Fiel
     let metadata = &object["metadata"];
     let name = metadata["name"].as_str().unwrap_or_default();
     if name.is_empty() {
-        errors.push(FieldError::required("metadata.name", "name or generateName is required"));
+        errors.push(FieldError::required(
+            "metadata.name",
+            "name or generateName is required",
+        ));
     } else {
         let problems = rules.validate_name(name);
         errors.extend(
-            problems.into_iter().map(|problem| FieldError::invalid("metadata.name", name, problem)),
+            problems
+                .into_iter()
+                .map(|problem| FieldError::invalid("metadata.name", name, problem)),
         );
     }
     validate_common(metadata, &mut errors);
@@ -34,7 +39,11 @@ pub(crate) fn validate_update(new: &Value, old: &Value) -> Vec<FieldError> {
     for field in ["name", "namespace", "uid"] {
         if metadata.get(field) != before.get(field) {
             let value = metadata.get(field).cloned().unwrap_or_else(|| "".into());
-            errors.push(FieldError::invalid(format!("metadata.{field}"), value, IMMUTABLE));
+            errors.push(FieldError::invalid(
+                format!("metadata.{field}"),
+                value,
+                IMMUTABLE,
+            ));
         }
     }
     if before.get("deletionTimestamp").is_none() {
@@ -60,8 +69,10 @@ fn no_new_finalizers(metadata: &Value, before: &Value, errors: &mut Vec<FieldErr
         list.filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let old = list(before);
-    let mut added: Vec<String> =
-        list(metadata).into_iter().filter(|finalizer| !old.contains(finalizer)).collect();
+    let mut added: Vec<String> = list(metadata)
+        .into_iter()
+        .filter(|finalizer| !old.contains(finalizer))
+        .collect();
     if added.is_empty() {
         return;
     }
@@ -78,7 +89,10 @@ fn no_new_finalizers(metadata: &Value, before: &Value, errors: &mut Vec<FieldErr
 }
 
 fn validate_common(metadata: &Value, errors: &mut Vec<FieldError>) {
-    if metadata["generation"].as_i64().is_some_and(|generation| generation < 0) {
+    if metadata["generation"]
+        .as_i64()
+        .is_some_and(|generation| generation < 0)
+    {
         errors.push(FieldError::invalid(
             "metadata.generation",
             metadata["generation"].clone(),
@@ -87,9 +101,17 @@ fn validate_common(metadata: &Value, errors: &mut Vec<FieldError>) {
     }
     for (key, value) in metadata["labels"].as_object().into_iter().flatten() {
         let invalid = |value: &str, problem| FieldError::invalid("metadata.labels", value, problem);
-        errors.extend(names::qualified_name(key).into_iter().map(|p| invalid(key, p)));
+        errors.extend(
+            names::qualified_name(key)
+                .into_iter()
+                .map(|p| invalid(key, p)),
+        );
         let value = value.as_str().unwrap_or_default();
-        errors.extend(names::label_value(value).into_iter().map(|p| invalid(value, p)));
+        errors.extend(
+            names::label_value(value)
+                .into_iter()
+                .map(|p| invalid(value, p)),
+        );
     }
     annotations(metadata, errors);
     owner_references(metadata, errors);
@@ -115,7 +137,10 @@ fn annotations(metadata: &Value, errors: &mut Vec<FieldError>) {
         );
     }
     if size > ANNOTATIONS_MAX_BYTES {
-        errors.push(FieldError::too_long("metadata.annotations", ANNOTATIONS_MAX_BYTES));
+        errors.push(FieldError::too_long(
+            "metadata.annotations",
+            ANNOTATIONS_MAX_BYTES,
+        ));
     }
 }
 
@@ -165,12 +190,21 @@ fn owner_references(metadata: &Value, errors: &mut Vec<FieldError>) {
 }
 
 fn managed_fields(metadata: &Value, errors: &mut Vec<FieldError>) {
-    let Some(entries) = metadata["managedFields"].as_array() else { return };
+    let Some(entries) = metadata["managedFields"].as_array() else {
+        return;
+    };
     for error in managed::validate(entries) {
         errors.push(match error {
-            managed::EntryError::Invalid { index, field, value, detail } => {
-                FieldError::invalid(format!("metadata.managedFields[{index}].{field}"), value, detail)
-            }
+            managed::EntryError::Invalid {
+                index,
+                field,
+                value,
+                detail,
+            } => FieldError::invalid(
+                format!("metadata.managedFields[{index}].{field}"),
+                value,
+                detail,
+            ),
             managed::EntryError::TooLong { index, field, max } => {
                 FieldError::too_long(format!("metadata.managedFields[{index}].{field}"), max)
             }

@@ -21,15 +21,16 @@ pub(crate) enum Match {
 }
 
 /// What to do about unknown and duplicate fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum FieldValidation {
     Ignore,
+    #[default]
     Warn,
     Strict,
 }
 
 /// Options of all writes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct WriteOptions {
     pub(crate) dry_run: bool,
     /// As given; empty when not.
@@ -57,7 +58,10 @@ impl Query {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value of a parameter that is there and not empty.
@@ -66,12 +70,16 @@ impl Query {
     }
 
     fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .filter(move |(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// A flag; Go reads `1`, `t`, `true` and a lone name as true, and anything but `0` and `false` too.
     pub(crate) fn flag(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "false" | "0"))
+        self.get(name)
+            .is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "false" | "0"))
     }
 
     pub(crate) fn flag_if_given(&self, name: &str) -> Option<bool> {
@@ -79,15 +87,21 @@ impl Query {
     }
 
     pub(crate) fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        let Some(value) = self.text(name) else { return Ok(None) };
+        let Some(value) = self.text(name) else {
+            return Ok(None);
+        };
         value.parse().map(Some).map_err(|_| {
-            ApiError::BadRequest(format!("strconv.ParseInt: parsing \"{value}\": invalid syntax"))
+            ApiError::BadRequest(format!(
+                "strconv.ParseInt: parsing \"{value}\": invalid syntax"
+            ))
         })
     }
 
     /// `resourceVersion`: `None` when absent or empty.
     pub(crate) fn revision(&self) -> Result<Option<Revision>, ApiError> {
-        let Some(value) = self.text("resourceVersion") else { return Ok(None) };
+        let Some(value) = self.text("resourceVersion") else {
+            return Ok(None);
+        };
         value.parse().map(Some).map_err(|_| {
             ApiError::BadRequest(format!(
                 "invalid resource version: resourceVersion: Invalid value: \"{value}\": \
@@ -123,7 +137,11 @@ impl Query {
                 ));
             }
         }
-        if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid_options("ListOptions", errors)) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::invalid_options("ListOptions", errors))
+        }
     }
 
     fn validate_watch(
@@ -149,7 +167,10 @@ impl Query {
             }
         }
         if self.text("continue").is_some() {
-            errors.push(FieldError::forbidden("continue", "continue is forbidden for watch"));
+            errors.push(FieldError::forbidden(
+                "continue",
+                "continue is forbidden for watch",
+            ));
         }
     }
 
@@ -185,7 +206,12 @@ impl Query {
             return Err(ApiError::invalid_options(kind, errors));
         }
         let field_manager = field_manager.to_owned();
-        Ok(WriteOptions { dry_run, field_manager, field_validation, force: self.flag_if_given("force") })
+        Ok(WriteOptions {
+            dry_run,
+            field_manager,
+            field_validation,
+            force: self.flag_if_given("force"),
+        })
     }
 
     /// `dryRun` values, for options that also come as a body.
@@ -214,7 +240,11 @@ fn validate_match(
         ));
     }
     if value != "Exact" && value != "NotOlderThan" {
-        errors.push(FieldError::not_supported(MATCH, value, &["Exact", "NotOlderThan", ""]));
+        errors.push(FieldError::not_supported(
+            MATCH,
+            value,
+            &["Exact", "NotOlderThan", ""],
+        ));
     }
     if value == "Exact" && revision == Some("0") {
         errors.push(FieldError::forbidden(
@@ -231,7 +261,10 @@ pub(crate) fn dry_run<'a>(
 ) -> bool {
     let values: Vec<&str> = values.filter(|value| !value.is_empty()).collect();
     if values.iter().any(|value| *value != "All") {
-        let given = values.iter().map(|v| serde_json::Value::from(*v)).collect::<Vec<_>>();
+        let given = values
+            .iter()
+            .map(|v| serde_json::Value::from(*v))
+            .collect::<Vec<_>>();
         errors.push(FieldError::not_supported("dryRun", given, &["All"]));
     }
     !values.is_empty()
@@ -253,22 +286,40 @@ mod tests {
     }
 
     fn list_error(text: &str, watch: bool) -> String {
-        Query::parse(text).unwrap().validate_list(watch).map_or_else(|e| e.to_string(), |()| String::new())
+        Query::parse(text)
+            .unwrap()
+            .validate_list(watch)
+            .map_or_else(|e| e.to_string(), |()| String::new())
     }
 
     #[test]
     fn options_of_lists_are_checked() {
-        assert_eq!(list_error("resourceVersion=0&resourceVersionMatch=NotOlderThan", false), "");
+        assert_eq!(
+            list_error("resourceVersion=0&resourceVersionMatch=NotOlderThan", false),
+            ""
+        );
         assert_eq!(
             list_error("resourceVersionMatch=Exact", false),
             "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: \
              resourceVersionMatch is forbidden unless resourceVersion is provided"
         );
-        assert!(list_error("resourceVersion=0&resourceVersionMatch=Foo", false).contains("Unsupported value: \"Foo\""));
+        assert!(
+            list_error("resourceVersion=0&resourceVersionMatch=Foo", false)
+                .contains("Unsupported value: \"Foo\"")
+        );
         assert!(list_error("sendInitialEvents=true", false).contains("forbidden for list"));
         assert!(list_error("sendInitialEvents=true", true).contains("requires setting"));
-        assert_eq!(list_error("sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=0", true), "");
-        assert!(list_error("resourceVersionMatch=NotOlderThan", true).contains("unless sendInitialEvents"));
+        assert_eq!(
+            list_error(
+                "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=0",
+                true
+            ),
+            ""
+        );
+        assert!(
+            list_error("resourceVersionMatch=NotOlderThan", true)
+                .contains("unless sendInitialEvents")
+        );
     }
 
     #[test]
@@ -280,7 +331,10 @@ mod tests {
             "CreateOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: [\"Foo\"]: \
              supported values: \"All\""
         );
-        assert_eq!(options("fieldValidation=Strict").unwrap().field_validation, FieldValidation::Strict);
+        assert_eq!(
+            options("fieldValidation=Strict").unwrap().field_validation,
+            FieldValidation::Strict
+        );
         assert!(options("fieldValidation=x").is_err());
         assert!(options(&format!("fieldManager={}", "m".repeat(129))).is_err());
     }

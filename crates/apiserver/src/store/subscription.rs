@@ -103,7 +103,7 @@ impl Subscription {
         // Writers hold the lock exclusively, so pending cannot change between here and the store.
         let pending = self.signal.pending.load(Ordering::Acquire);
         if pending == 0 {
-            self.position = state.revision();
+            self.position = self.position.max(state.revision());
             return Ok(vec![]);
         }
         // What lies before the first pending revision does not concern this watcher, so having been
@@ -118,7 +118,7 @@ impl Subscription {
             0
         };
         self.signal.pending.store(rest, Ordering::Release);
-        self.position = complete;
+        self.position = after.max(complete);
         Ok(events)
     }
 }
