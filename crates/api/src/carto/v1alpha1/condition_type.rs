@@ -25,3 +25,6 @@ pub const RUN_TEMPLATE_READY: &str = "RunTemplateReady";
 pub const STAMPED_OBJECT_CONDITION: &str = "StampedObjectCondition";
 /// On a stamped object of a `tekton` template or of a Runnable: whether the run succeeded.
 pub const SUCCEEDED: &str = "Succeeded";
+/// On an entry of `status.resources` whose object is no longer needed: whether it is gone. Such an
+/// entry stays only as long as its object does.
+pub const PRUNED: &str = "Pruned";

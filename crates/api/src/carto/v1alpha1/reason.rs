@@ -89,3 +89,18 @@ pub const STAMPED_OBJECT_REJECTED_BY_API_SERVER: &str = "StampedObjectRejectedBy
 pub const OUTPUT_PATH_NOT_SATISFIED: &str = "OutputPathNotSatisfied";
 /// Of `StampedObjectCondition`, when the object has a `Succeeded` condition.
 pub const SUCCEEDED_CONDITION: &str = "SucceededCondition";
+
+/// The selector of a blueprint cannot be evaluated. Of Carto; the original says nothing.
+pub const SELECTOR_INVALID: &str = "SelectorInvalid";
+/// An input that the template uses is not there yet. Of Carto; the original stamps and fails.
+pub const INPUT_NOT_AVAILABLE: &str = "InputNotAvailable";
+/// Somebody keeps changing fields that the template sets. Of Carto; the original fights on.
+pub const FIELD_CONFLICT: &str = "FieldConflict";
+/// Of `Pruned`: the object waits for its finalizers.
+pub const DELETING: &str = "Deleting";
+/// Of `Pruned`: the object stays until the resources that may replace it are stamped.
+pub const REPLACEMENT_PENDING: &str = "ReplacementPending";
+/// Of `Pruned`: the service account may not delete the object.
+pub const DELETE_FORBIDDEN: &str = "DeleteForbidden";
+/// Of `Pruned`: deleting the object failed.
+pub const DELETE_FAILED: &str = "DeleteFailed";
