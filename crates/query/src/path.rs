@@ -136,6 +136,20 @@ impl Path {
     /// Whenever there is not exactly one result; null is a result.
     pub fn evaluate<'a>(&'a self, root: impl Into<Root<'a>>) -> Result<Cow<'a, Value>, PathError> {
         let root = root.into();
+        match self.evaluate_once(root) {
+            Err(PathError::Missing(path)) => match root {
+                Root::Scope(scope) => scope
+                    .unset()
+                    .map_or(Err(PathError::Missing(path)), |unset| {
+                        self.evaluate_once(Root::Scope(unset))
+                    }),
+                Root::Value(_) => Err(PathError::Missing(path)),
+            },
+            result => result,
+        }
+    }
+
+    fn evaluate_once<'a>(&'a self, root: Root<'a>) -> Result<Cow<'a, Value>, PathError> {
         match &self.plan {
             Plan::Malformed(error) => Err(error.clone()),
             Plan::Fields(fields) => root

@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 pub struct Scope<'a> {
     /// Sorted by name.
     entries: Vec<(Cow<'a, str>, Cow<'a, Value>)>,
+    /// Where a path that finds nothing is tried again.
+    unset: Option<&'a Scope<'a>>,
 }
 
 impl<'a> Scope<'a> {
@@ -28,6 +30,19 @@ impl<'a> Scope<'a> {
     #[must_use]
     pub fn with_owned(self, name: impl Into<Cow<'a, str>>, value: Value) -> Self {
         self.insert(name.into(), Cow::Owned(value))
+    }
+
+    /// Adds a scope on which a path that finds nothing here is tried once more: what is not set,
+    /// as it would be if it were.
+    #[must_use]
+    pub fn with_unset(mut self, unset: &'a Scope<'a>) -> Self {
+        self.unset = Some(unset);
+        self
+    }
+
+    /// Returns the scope of what is not set.
+    pub(crate) fn unset(&self) -> Option<&'a Scope<'a>> {
+        self.unset
     }
 
     fn insert(mut self, name: Cow<'a, str>, value: Cow<'a, Value>) -> Self {
