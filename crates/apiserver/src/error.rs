@@ -10,7 +10,6 @@ mod status;
 
 use std::fmt;
 
-pub(crate) use field::quote;
 pub use field::{FieldError, FieldErrorKind};
 pub use status::{Cause, Details, Status};
 
@@ -73,6 +72,15 @@ fn with_group(f: &mut fmt::Formatter<'_>, name: &str, group: &str) -> fmt::Resul
     }
 }
 
+/// One field that another manager owns and an apply would change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyConflict {
+    /// The manager that owns the field, as `"name" using group/version` prints it.
+    pub manager: String,
+    /// The field, as `.spec.size`.
+    pub field: String,
+}
+
 /// Why a request did not succeed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ApiError {
@@ -115,12 +123,7 @@ pub enum ApiError {
         message: String,
     },
     /// A server-side apply would change fields of other managers.
-    ApplyConflict {
-        /// All conflicts, for people.
-        message: String,
-        /// One per field.
-        causes: Vec<Cause>,
-    },
+    ApplyConflict(Vec<ApplyConflict>),
     /// The object, or the options of the request, are not valid.
     Invalid {
         /// Kind of what is not valid.

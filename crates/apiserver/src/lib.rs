@@ -8,40 +8,17 @@
 //!
 //! Behaviour follows kube-apiserver 1.36.
 
-mod admission;
-mod api;
-mod auth;
 mod body;
-mod bootstrap;
 mod builtin;
-mod catalogue;
-mod codec;
 mod config;
-mod definitions;
-mod discovery;
 pub mod error;
-mod events;
-mod kind;
+pub(crate) mod kind;
 mod logs;
-mod meta;
 mod names;
-mod negotiate;
-mod open;
-mod pipeline;
-mod request;
-mod respond;
-mod review;
-mod router;
 mod schema;
-mod selectors;
 mod server;
 mod service;
-mod store;
-mod table;
-mod time;
 mod user;
-mod watch;
-mod workers;
 
 pub use body::ApiBody;
 pub use config::{Config, StartError};

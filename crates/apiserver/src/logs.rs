@@ -1,7 +1,5 @@
 //! The seam to whoever runs pods: where `kubectl logs` gets its text from.
 
-mod serve;
-
 use std::io;
 
 use bytes::Bytes;

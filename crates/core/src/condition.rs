@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::json;
-use crate::words::{kind, reason};
+use crate::words::{condition_type, reason};
 
 /// The longest message the schema admits, in characters.
 const MAX_MESSAGE: usize = 32768;
@@ -89,7 +89,7 @@ pub(crate) fn summary(top: &'static str, conditions: &[Condition]) -> Condition 
 ///
 /// `previous` lends the transition times of conditions whose status stays.
 pub(crate) fn finalize(mut added: Vec<Condition>, previous: &[Value], now: &str) -> Vec<Value> {
-    added.push(summary(kind::READY, &added));
+    added.push(summary(condition_type::READY, &added));
     added
         .into_iter()
         .map(|condition| write(condition, previous, now))

@@ -7,13 +7,31 @@
 //! error.
 #![deny(missing_docs)]
 
+mod apply;
+pub mod blueprint;
 mod condition;
+mod context;
+mod digest;
+mod family;
 mod go;
+mod health;
+mod inputs;
 mod json;
 pub mod key;
 pub mod model;
+mod order;
+mod outputs;
 pub mod params;
+mod preview;
+mod problem;
+mod prune;
+mod realization;
 pub mod realize;
+mod retention;
 pub mod row;
+pub mod runnable;
+mod stamp;
+mod status;
+mod task;
 pub mod validate;
-pub mod words;
+mod words;

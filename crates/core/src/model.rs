@@ -9,9 +9,7 @@ mod blueprint;
 mod owner;
 mod template;
 
-pub use blueprint::{
-    Blueprint, Choice, FieldRequirement, InputRef, Resource, Selector, TemplateOption,
-};
+pub use blueprint::{Blueprint, Choice, InputRef, Resource, Selector, TemplateOption};
 pub use owner::Owner;
 pub use template::{
     Body, Completion, ConditionRequirement, HealthField, HealthMatch, HealthRule, Lifecycle,

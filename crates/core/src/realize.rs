@@ -28,6 +28,7 @@ use serde_json::Value;
 
 use crate::key::{BlueprintKind, Gvk, Mapping, ObjectKey, ServiceAccountKey, TemplateKind};
 use crate::model::{Blueprint, RunTemplate, Template};
+pub use crate::realization::Realization;
 use crate::row::{Expressions, Row, RowState};
 
 /// The field manager of every write the core asks for.

@@ -4,13 +4,18 @@
 //! digest of the values that our field manager owns, and the results of the expressions that
 //! templates name. Trees of JSON are read once, here, and dropped.
 
+mod extract;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use carto_query::Path;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::key::ObjectKey;
+
+pub(crate) use extract::LEGACY_MANAGER;
 
 /// Something to read out of a live object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,13 +27,36 @@ pub enum Expression {
 }
 
 /// A sorted set of expressions, shared by all rows of a kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Expressions(Arc<[Expression]>);
+#[derive(Clone, Debug, Default)]
+pub struct Expressions(Arc<[Compiled]>);
+
+/// An expression, ready to be evaluated.
+#[derive(Debug)]
+struct Compiled {
+    expression: Expression,
+    /// `None` for conditions.
+    path: Option<Path>,
+}
+
+impl PartialEq for Expressions {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Expressions {}
 
 impl FromIterator<Expression> for Expressions {
     fn from_iter<T: IntoIterator<Item = Expression>>(iter: T) -> Self {
         let set: std::collections::BTreeSet<_> = iter.into_iter().collect();
-        Self(set.into_iter().collect())
+        let compile = |expression| {
+            let path = match &expression {
+                Expression::Path(text) => Some(Path::new(text)),
+                Expression::Condition(_) => None,
+            };
+            Compiled { expression, path }
+        };
+        Self(set.into_iter().map(compile).collect())
     }
 }
 
@@ -49,11 +77,13 @@ impl Expressions {
 
     /// Iterates in sorted order.
     pub fn iter(&self) -> impl Iterator<Item = &Expression> {
-        self.0.iter()
+        self.0.iter().map(|one| &one.expression)
     }
 
     fn position(&self, one: &Expression) -> Option<usize> {
-        self.0.binary_search(one).ok()
+        self.0
+            .binary_search_by(|each| each.expression.cmp(one))
+            .ok()
     }
 }
 

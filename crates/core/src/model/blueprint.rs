@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use carto_query::labels::Expression;
+use carto_query::requirement::FieldRequirement;
+use carto_query::select::OwnerSelector;
 use serde_json::Value;
 
 use crate::json;
 use crate::key::{BlueprintKind, TemplateKind};
 use crate::params::{BlueprintParam, Setting};
-use crate::words::kind;
+use crate::words::condition_type;
 
 /// A blueprint. Two versions that are equal have the same effect on owners.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,39 +83,57 @@ pub struct InputRef {
 }
 
 /// A selector over owners.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Selector {
     /// Labels that must be equal.
     pub match_labels: BTreeMap<String, String>,
     /// Requirements on labels, as written (`key`, `operator`, `values`).
     pub match_expressions: Vec<Value>,
-    /// Requirements on fields.
-    pub match_fields: Vec<FieldRequirement>,
+    /// All of it, ready to be judged.
+    pub compiled: OwnerSelector,
 }
 
-/// A requirement on a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldRequirement {
-    /// JSONPath without braces.
-    pub key: String,
-    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
-    pub operator: String,
-    /// Operands.
-    pub values: Vec<String>,
-}
-
-impl FieldRequirement {
-    pub(crate) fn read(value: &Value) -> Self {
+impl Selector {
+    fn new(
+        match_labels: BTreeMap<String, String>,
+        expressions: &[Value],
+        fields: &[Value],
+    ) -> Self {
+        let parts: Vec<(String, String, Vec<String>)> = expressions
+            .iter()
+            .map(|one| {
+                let part = |key| json::string(one, &[key]);
+                (
+                    part("key"),
+                    part("operator"),
+                    json::strings(one, &["values"]),
+                )
+            })
+            .collect();
+        let compiled = OwnerSelector::new(
+            match_labels
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str())),
+            parts.iter().map(|(key, operator, values)| Expression {
+                key,
+                operator,
+                values,
+            }),
+            fields.iter().map(requirement),
+        );
         Self {
-            key: json::string(value, &["key"]),
-            operator: json::string(value, &["operator"]),
-            values: json::strings(value, &["values"]),
+            match_labels,
+            match_expressions: expressions.to_vec(),
+            compiled,
         }
     }
+}
 
-    fn read_all(parent: &Value, key: &str) -> Vec<Self> {
-        json::list(parent, &[key]).iter().map(Self::read).collect()
-    }
+/// Reads a requirement on a field.
+pub(super) fn requirement(value: &Value) -> FieldRequirement {
+    let values = json::strings(value, &["values"]);
+    let part = |key| json::string(value, &[key]);
+    FieldRequirement::new(&part("key"), &part("operator"), &values)
 }
 
 impl Blueprint {
@@ -123,11 +144,11 @@ impl Blueprint {
         Self {
             kind,
             name: json::string(object, &["metadata", "name"]).into(),
-            selector: Selector {
-                match_labels: json::string_map(spec, &["selector"]),
-                match_expressions: json::list(spec, &["selectorMatchExpressions"]).to_vec(),
-                match_fields: FieldRequirement::read_all(spec, "selectorMatchFields"),
-            },
+            selector: Selector::new(
+                json::string_map(spec, &["selector"]),
+                json::list(spec, &["selectorMatchExpressions"]),
+                json::list(spec, &["selectorMatchFields"]),
+            ),
             resources: json::list(spec, &["resources"])
                 .iter()
                 .map(Resource::read)
@@ -164,7 +185,7 @@ impl Blueprint {
 
 fn ready(object: &Value) -> Option<(String, String, String)> {
     let conditions = json::list(object, &["status", "conditions"]);
-    let ready = crate::condition::find(conditions, kind::READY)?;
+    let ready = crate::condition::find(conditions, condition_type::READY)?;
     let part = |key| json::string(ready, &[key]);
     Some((part("status"), part("reason"), part("message")))
 }
@@ -213,11 +234,11 @@ impl TemplateOption {
         Self {
             name: json::string(value, &["name"]),
             pass_through: json::text(value, &["passThrough"]).map(str::to_owned),
-            selector: Selector {
-                match_labels: json::string_map(selector, &["matchLabels"]),
-                match_expressions: json::list(selector, &["matchExpressions"]).to_vec(),
-                match_fields: FieldRequirement::read_all(selector, "matchFields"),
-            },
+            selector: Selector::new(
+                json::string_map(selector, &["matchLabels"]),
+                json::list(selector, &["matchExpressions"]),
+                json::list(selector, &["matchFields"]),
+            ),
         }
     }
 }
@@ -253,6 +274,6 @@ impl Selector {
     pub fn is_empty(&self) -> bool {
         self.match_labels.is_empty()
             && self.match_expressions.is_empty()
-            && self.match_fields.is_empty()
+            && self.compiled.fields().is_empty()
     }
 }

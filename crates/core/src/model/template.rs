@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use carto_query::requirement::FieldRequirement;
 use serde_json::Value;
 
 use crate::json;
 use crate::key::TemplateKind;
-use crate::model::FieldRequirement;
+use crate::model::blueprint::requirement;
 use crate::row::{Expression, Expressions};
+use crate::stamp::Ytt;
 
 /// A template of a blueprint.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,9 +37,14 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
     /// An object with `$(...)$` in its strings.
-    Object(Value),
+    Object {
+        /// As written.
+        written: Value,
+        /// Ready to be filled in.
+        compiled: carto_query::Template,
+    },
     /// ytt text.
-    Ytt(String),
+    Ytt(Ytt),
     /// Neither was given.
     Nothing,
 }
@@ -79,7 +86,7 @@ pub struct ConditionRequirement {
 }
 
 /// A requirement on a field, and where a message is found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HealthField {
     /// The requirement.
     pub requirement: FieldRequirement,
@@ -248,7 +255,7 @@ impl Template {
                 for side in [healthy, unhealthy] {
                     conditions.extend(side.conditions.iter().map(|one| one.kind.as_str()));
                     for field in &side.fields {
-                        paths.extend([field.requirement.key.as_str(), &field.message_path]);
+                        paths.extend([field.requirement.path().as_str(), &field.message_path]);
                     }
                 }
             }
@@ -263,10 +270,19 @@ impl Template {
 }
 
 impl Body {
+    /// Takes a template with `$(...)$`.
+    pub(crate) fn object(template: &Value) -> Self {
+        let compiled = carto_query::Template::compile(template);
+        Self::Object {
+            written: template.clone(),
+            compiled,
+        }
+    }
+
     fn read(spec: &Value) -> Self {
         match spec.get("template") {
-            Some(template) if !template.is_null() => Self::Object(template.clone()),
-            _ => json::text(spec, &["ytt"]).map_or(Self::Nothing, |text| Self::Ytt(text.into())),
+            Some(template) if !template.is_null() => Self::object(template),
+            _ => json::text(spec, &["ytt"]).map_or(Self::Nothing, |text| Self::Ytt(Ytt::new(text))),
         }
     }
 }
@@ -300,7 +316,7 @@ impl HealthMatch {
             status: json::string(value, &["status"]),
         };
         let field = |value: &Value| HealthField {
-            requirement: FieldRequirement::read(value),
+            requirement: requirement(value),
             message_path: json::string(value, &["messagePath"]),
         };
         Self {

@@ -1,11 +1,12 @@
 //! Selectors of blueprints and options.
 
 use carto_query::labels::{self, Expression};
+use carto_query::requirement::FieldRequirement;
 
 use super::Report;
 use crate::json;
 use crate::key::BlueprintKind;
-use crate::model::{FieldRequirement, Selector};
+use crate::model::Selector;
 
 /// Keys of fields that may be matched: exact ones, and prefixes.
 struct Keys {
@@ -69,7 +70,7 @@ pub(super) fn check_blueprint(kind: BlueprintKind, selector: &Selector, report: 
         kind,
         "spec.selectorMatchFields",
         "",
-        &selector.match_fields,
+        selector.compiled.fields(),
         report,
     );
 }
@@ -106,7 +107,7 @@ pub(super) fn check_option(
         kind,
         &format!("{path}.matchFields"),
         prefix,
-        &selector.match_fields,
+        selector.compiled.fields(),
         report,
     );
 }
@@ -126,12 +127,9 @@ fn fields(
 }
 
 fn broken(kind: BlueprintKind, requirement: &FieldRequirement) -> Option<String> {
-    let FieldRequirement {
-        key,
-        operator,
-        values,
-    } = requirement;
-    match operator.as_str() {
+    let (key, operator) = (requirement.path().as_str(), requirement.operator());
+    let values = requirement.values();
+    match operator {
         "Exists" | "DoesNotExist" if !values.is_empty() => {
             return Some(format!("cannot specify values with operator [{operator}]"));
         }
@@ -145,7 +143,7 @@ fn broken(kind: BlueprintKind, requirement: &FieldRequirement) -> Option<String>
         BlueprintKind::SupplyChain => &WORKLOAD,
         BlueprintKind::Delivery => &DELIVERABLE,
     };
-    let known = keys.exact.contains(&key.as_str())
+    let known = keys.exact.contains(&key)
         || keys.prefixes.iter().any(|prefix| key.starts_with(prefix));
     if !known {
         return Some(format!("requirement key [{key}] is not a valid path"));

@@ -1,4 +1,0 @@
-//! The server as its clients see it.
-
-mod fixtures;
-mod objects;

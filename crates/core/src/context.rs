@@ -1,0 +1,120 @@
+//! What a template sees.
+//!
+//! Source: cartographer pkg/realizer/context.go; the quirks of its typed objects are in
+//! [`unset`].
+
+mod unset;
+
+use std::sync::Arc;
+
+use carto_query::Scope;
+use serde_json::{Map, Value};
+
+use crate::inputs::Inputs;
+use crate::stamp::finish::Labels;
+
+pub(crate) use unset::Schema;
+
+/// An owner as templates and selectors see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    schema: Schema,
+    object: Arc<Value>,
+    /// The object with all that is not set; made when something is not found.
+    filled: Value,
+}
+
+impl Subject {
+    /// Prepares an owner.
+    ///
+    /// Differs: `metadata.managedFields` is left out. Nobody stamps it, it is large, and it
+    /// changes with every write of the status.
+    pub(crate) fn new(schema: Schema, object: &Value) -> Self {
+        let mut object = object.clone();
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+        }
+        unset::add_structs(schema, &mut object);
+        let filled = unset::fill(schema, &object);
+        Self {
+            schema,
+            object: Arc::new(object),
+            filled,
+        }
+    }
+
+    /// Returns the object as the root of expressions, as selectors see it.
+    pub(crate) fn root<'a>(&'a self, unset: &'a Scope<'a>) -> Scope<'a> {
+        Self::spread(&self.object).with_unset(unset)
+    }
+
+    /// Returns what [`Subject::root`] falls back on.
+    pub(crate) fn unset_root(&self) -> Scope<'_> {
+        Self::spread(&self.filled)
+    }
+
+    fn spread(object: &Value) -> Scope<'_> {
+        let entries = object.as_object().into_iter().flatten();
+        entries.fold(Scope::new(), |scope, (key, value)| {
+            scope.with(key.as_str(), value)
+        })
+    }
+
+    /// Adds the object to a scope under the names that its kind has there.
+    fn add<'a>(&'a self, scope: Scope<'a>) -> Scope<'a> {
+        self.names()
+            .iter()
+            .fold(scope, |scope, name| scope.with(*name, &*self.object))
+    }
+
+    /// Returns what to fall back on in a scope that has the object.
+    pub(crate) fn unset_named(&self) -> Scope<'_> {
+        self.names()
+            .iter()
+            .fold(Scope::new(), |scope, name| scope.with(*name, &self.filled))
+    }
+
+    const fn names(&self) -> &'static [&'static str] {
+        match self.schema {
+            Schema::Workload | Schema::Deliverable => &["workload", "deliverable"],
+            Schema::Runnable => &["runnable"],
+        }
+    }
+}
+
+/// Builds what the template of a resource sees.
+pub(crate) fn of_resource<'a>(
+    subject: &'a Subject,
+    unset: &'a Scope<'a>,
+    params: Map<String, Value>,
+    inputs: &Inputs,
+    labels: &Labels,
+) -> Scope<'a> {
+    let mut own = Map::new();
+    inputs.add_to(&mut own);
+    let mut scope = subject.add(Scope::new().with_unset(unset));
+    for (name, value) in own {
+        scope = scope.with_owned(name, value);
+    }
+    scope
+        .with_owned("params", Value::Object(params))
+        .with_owned("labels", Value::Object(labels.clone()))
+}
+
+/// Builds what a run template sees.
+pub(crate) fn of_runnable<'a>(
+    subject: &'a Subject,
+    unset: &'a Scope<'a>,
+    selected: &'a Value,
+) -> Scope<'a> {
+    subject
+        .add(Scope::new().with_unset(unset))
+        .with("selected", selected)
+}
+
+impl Subject {
+    /// Returns the object.
+    pub(crate) fn object(&self) -> &Value {
+        &self.object
+    }
+}

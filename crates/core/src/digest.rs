@@ -1,0 +1,227 @@
+//! Digests by which stamps, runs and owned values are recognised.
+//!
+//! Three of them. *Stamp*: what a template made of its inputs; kept as an annotation on the
+//! object. *Owned*: the values that field manager `carto` applied, as the cluster has them now;
+//! equal to the digest of what was sent as long as nobody interferes. *Short*: the beginning of a
+//! stamp digest, for labels and names.
+
+use serde_json::{Map, Number, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::json;
+use crate::words::STAMP_DIGEST;
+
+/// Characters of a digest that go into a label.
+const LABEL_CHARS: usize = 16;
+/// Characters of a digest that go into a generated name.
+const NAME_CHARS: usize = 8;
+/// What Kubernetes builds generated names of: no vowels and no look-alikes.
+const NAME_ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// Returns the hex digest of a value; lists keep their order, maps have none.
+pub(crate) fn stamp(value: &Value) -> String {
+    let mut text = String::new();
+    canonical(&mut text, value);
+    sha256(text.as_bytes())
+}
+
+/// Returns the hex digest of owned or desired values.
+///
+/// Neither the order of lists nor nulls nor the writing of a whole number (`1`, `1.0`) matters:
+/// servers keep lists of named items in another order than they were sent. Whoever reorders a
+/// list whose order matters takes it over, and then it is no longer among the owned values.
+pub(crate) fn values(value: &Value) -> String {
+    sha256(unordered(value).as_bytes())
+}
+
+/// Returns what [`values`] must see of an object that was or will be applied: everything a field
+/// manager can own, without our own bookkeeping and without status.
+pub(crate) fn ownable(object: &Value) -> Value {
+    let mut object = object.clone();
+    let Some(map) = object.as_object_mut() else {
+        return object;
+    };
+    for key in ["apiVersion", "kind", "status"] {
+        map.remove(key);
+    }
+    if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.retain(|key, _| {
+            matches!(
+                key.as_str(),
+                "labels" | "annotations" | "finalizers" | "ownerReferences"
+            )
+        });
+        if let Some(annotations) = metadata
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+        {
+            annotations.remove(STAMP_DIGEST);
+        }
+    }
+    prune_empty_metadata(map);
+    object
+}
+
+fn prune_empty_metadata(map: &mut Map<String, Value>) {
+    let empty = |value: &Value| value.as_object().is_some_and(Map::is_empty);
+    if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.retain(|_, value| !empty(value));
+    }
+    map.retain(|key, value| key != "metadata" || !empty(value));
+}
+
+/// Returns the value of the label that repeats a stamp digest.
+pub(crate) fn short(digest: &str) -> &str {
+    digest.get(..LABEL_CHARS).unwrap_or(digest)
+}
+
+/// Returns the suffix of a generated name: the same for the same stamp, so that a create whose
+/// reply was lost cannot create twice.
+pub(crate) fn name_suffix(digest: &str) -> String {
+    let hash = Sha256::digest(digest.as_bytes());
+    let letter = |byte: &u8| char::from(NAME_ALPHABET[usize::from(*byte) % NAME_ALPHABET.len()]);
+    hash.iter().take(NAME_CHARS).map(letter).collect()
+}
+
+/// Returns `sha256:<hex>` of a text, as outputs in a status carry it.
+pub(crate) fn output(text: &str) -> String {
+    format!("sha256:{}", sha256(text.as_bytes()))
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter()
+        .fold(String::with_capacity(64), |mut out, byte| {
+            use std::fmt::Write as _;
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+}
+
+fn canonical(out: &mut String, value: &Value) {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_unstable_by_key(|(key, _)| *key);
+            out.push('{');
+            for (key, value) in entries {
+                push_string(out, key);
+                out.push(':');
+                canonical(out, value);
+                out.push(',');
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for item in items {
+                canonical(out, item);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        Value::String(text) => push_string(out, text),
+        Value::Number(number) => out.push_str(&plain(number)),
+        Value::Null | Value::Bool(_) => out.push_str(&value.to_string()),
+    }
+}
+
+fn unordered(value: &Value) -> String {
+    let mut parts: Vec<String> = match value {
+        Value::Object(map) => map
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| {
+                let mut out = String::new();
+                push_string(&mut out, key);
+                out.push(':');
+                out.push_str(&unordered(value));
+                out
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(unordered).collect(),
+        scalar => {
+            let mut out = String::new();
+            canonical(&mut out, scalar);
+            return out;
+        }
+    };
+    parts.sort_unstable();
+    let (open, close) = if value.is_object() {
+        ('{', '}')
+    } else {
+        ('[', ']')
+    };
+    format!("{open}{}{close}", parts.join(","))
+}
+
+fn plain(number: &Number) -> String {
+    match number.as_f64() {
+        // Exactly representable whole numbers only; anything else keeps its own text.
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "bounded by the range check"
+        )]
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => {
+            (float as i64).to_string()
+        }
+        _ => number.to_string(),
+    }
+}
+
+fn push_string(out: &mut String, text: &str) {
+    out.push_str(&Value::from(text).to_string());
+}
+
+/// Returns the stamp digest an object carries.
+pub(crate) fn carried(object: &Value) -> Option<&str> {
+    json::text(object, &["metadata", "annotations", STAMP_DIGEST])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn stamps_differ_by_order_of_lists_and_values_do_not() {
+        let (one, two) = (json!({"a": ["x", "y"]}), json!({"a": ["y", "x"]}));
+        assert_ne!(stamp(&one), stamp(&two));
+        assert_eq!(values(&one), values(&two));
+        assert_ne!(values(&one), values(&json!({"a": ["x", "x"]})));
+    }
+
+    #[test]
+    fn writing_of_whole_numbers_and_nulls_do_not_count() {
+        assert_eq!(
+            values(&json!({"a": 1, "b": null})),
+            values(&json!({"a": 1.0}))
+        );
+        assert_eq!(stamp(&json!({"a": 1})), stamp(&json!({"a": 1.0})));
+        assert_ne!(values(&json!({"a": 1})), values(&json!({"a": "1"})));
+    }
+
+    #[test]
+    fn suffixes_are_stable_and_made_of_safe_letters() {
+        let suffix = name_suffix("abc");
+        assert_eq!(suffix, name_suffix("abc"));
+        assert_ne!(suffix, name_suffix("abd"));
+        assert_eq!(suffix.len(), NAME_CHARS);
+        assert!(suffix.bytes().all(|byte| NAME_ALPHABET.contains(&byte)));
+    }
+
+    #[test]
+    fn ownable_leaves_out_what_no_manager_owns() {
+        let object = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "status": {"x": 1},
+            "metadata": {
+                "name": "n", "namespace": "ns", "uid": "u",
+                "annotations": {STAMP_DIGEST: "d"}, "labels": {"a": "b"}
+            },
+            "data": {"k": "v"}
+        });
+        let expected = json!({"metadata": {"labels": {"a": "b"}}, "data": {"k": "v"}});
+        assert_eq!(ownable(&object), expected);
+    }
+}

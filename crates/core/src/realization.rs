@@ -1,0 +1,220 @@
+//! One pass over a Workload or Deliverable.
+//!
+//! Select the blueprint; for each of its resources, producers first: choose the template, stamp,
+//! apply, read outputs, judge health; then delete what is no longer needed; then say so in the
+//! status. Source: cartographer pkg/controllers/workload_reconciler.go, pkg/realizer/realizer.go.
+
+mod begin;
+mod finish;
+mod resource;
+mod settle;
+
+pub(crate) use begin::service_account_missing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::apply::{Env, Progress};
+use crate::condition::{self, Condition};
+use crate::context::{Schema, Subject};
+use crate::family::Family;
+use crate::inputs::Inputs;
+use crate::json;
+use crate::key::{Gvk, OwnerKind, ServiceAccountKey};
+use crate::model::{Blueprint, Owner, Template};
+use crate::outputs::Output;
+use crate::problem::Problem;
+use crate::prune::{Needed, Prune};
+use crate::realize::{Dependency, EventRecord, Index, Observed, Outcome, Reply, Request, Step};
+use crate::status::Entry;
+use crate::task::Task;
+
+/// One pass over an owner, request by request.
+pub struct Realization {
+    owner: Owner,
+    family: &'static Family,
+    subject: Subject,
+    now: String,
+    index: Arc<dyn Index>,
+    previous: Vec<Entry>,
+    account: ServiceAccountKey,
+    phase: Phase,
+    /// Conditions of the owner, as far as they are known.
+    conditions: Vec<Condition>,
+    /// What the status names as its blueprint.
+    reference: Option<Arc<str>>,
+    /// Whether exactly one blueprint is selected, ready or not.
+    selected: bool,
+    work: Option<Work>,
+    prune: Option<Prune>,
+    needed: Needed,
+    events: Vec<EventRecord>,
+    depends_on: BTreeSet<Dependency>,
+    watched: BTreeSet<Gvk>,
+    retry: bool,
+    again: bool,
+    later: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Begin,
+    Resources,
+    Prune,
+    Finish,
+    Over,
+}
+
+/// A blueprint on its way.
+struct Work {
+    blueprint: Arc<Blueprint>,
+    /// Indices of its resources, producers first.
+    sequence: Vec<usize>,
+    /// Resources on a circle.
+    circular: BTreeSet<usize>,
+    /// How many of the sequence were begun.
+    begun: usize,
+    flight: Option<Flight>,
+    outputs: BTreeMap<String, Output>,
+    /// What was found, in the order in which it was.
+    entries: Vec<Entry>,
+    /// The first problem, which the owner shows.
+    problem: Option<Problem>,
+    /// Resources without any object so far: their template, when known.
+    unstamped: Vec<(String, Option<Arc<Template>>)>,
+}
+
+/// A resource in flight.
+struct Flight {
+    index: usize,
+    template: Arc<Template>,
+    inputs: Inputs,
+    /// `metadata.name` as rendered.
+    rendered_name: String,
+    task: Task,
+}
+
+impl Realization {
+    /// Begins a pass over an owner of that kind.
+    pub fn new(kind: OwnerKind, observed: Observed) -> Self {
+        let Observed { owner, now, index } = observed;
+        let schema = match kind {
+            OwnerKind::Workload => Schema::Workload,
+            OwnerKind::Deliverable => Schema::Deliverable,
+        };
+        let family = Family::of(kind);
+        let subject = Subject::new(schema, &owner);
+        let owner = Owner::read(kind, owner);
+        let named = json::text(&owner.object, &["status", family.reference, "name"]);
+        Self {
+            family,
+            subject,
+            now: condition::timestamp(now),
+            index,
+            previous: Entry::read_all(&owner.object),
+            account: ServiceAccountKey::new(&owner.namespace, "default"),
+            phase: Phase::Begin,
+            conditions: Vec::new(),
+            reference: named.map(Arc::from),
+            selected: false,
+            work: None,
+            prune: None,
+            needed: Needed::default(),
+            events: Vec::new(),
+            depends_on: BTreeSet::new(),
+            watched: BTreeSet::new(),
+            retry: false,
+            again: false,
+            later: false,
+            owner,
+        }
+    }
+
+    /// Goes on with the reply to the last request; `None` at the beginning.
+    pub fn resume(&mut self, mut reply: Option<Reply>) -> Step {
+        loop {
+            match self.phase {
+                Phase::Begin => self.phase = self.begin(),
+                Phase::Resources => match self.resources(reply.take()) {
+                    Some(request) => return self.ask(request),
+                    None => self.phase = self.begin_prune(),
+                },
+                Phase::Prune => match self.pruning(reply.take()) {
+                    Some(request) => return self.ask(request),
+                    None => self.phase = Phase::Finish,
+                },
+                Phase::Finish => {
+                    self.phase = Phase::Over;
+                    return Step::Done(Box::new(self.finish()));
+                }
+                Phase::Over => return Step::Done(Box::new(Outcome::unchanged())),
+            }
+        }
+    }
+
+    fn ask(&mut self, request: Request) -> Step {
+        if let Request::Observe { gvk, .. } = &request {
+            self.watched.insert(gvk.clone());
+        }
+        Step::Do(request)
+    }
+
+    /// Works through the resources; `None` when all are through.
+    fn resources(&mut self, mut reply: Option<Reply>) -> Option<Request> {
+        loop {
+            let Some(mut flight) = self.work.as_mut()?.flight.take() else {
+                let index = self.next_resource()?;
+                self.begin_resource(index);
+                continue;
+            };
+            match flight
+                .task
+                .resume(&env(&*self.index, &self.account, &self.owner), reply.take())
+            {
+                Progress::Ask(request) => {
+                    self.work.as_mut()?.flight = Some(flight);
+                    return Some(request);
+                }
+                Progress::Ready(done) => self.settle(flight, done),
+            }
+        }
+    }
+
+    fn next_resource(&mut self) -> Option<usize> {
+        let work = self.work.as_mut()?;
+        let index = work.sequence.get(work.begun).copied();
+        work.begun += 1;
+        index
+    }
+
+    fn pruning(&mut self, reply: Option<Reply>) -> Option<Request> {
+        let prune = self.prune.as_mut()?;
+        match prune.resume(&env(&*self.index, &self.account, &self.owner), reply) {
+            Progress::Ask(request) => Some(request),
+            Progress::Ready(()) => None,
+        }
+    }
+
+    fn event(&mut self, reason: &'static str, message: String) {
+        let component = crate::family::COMPONENT;
+        self.events.push(EventRecord {
+            reason,
+            message,
+            component,
+        });
+    }
+
+    fn status(&self) -> &Value {
+        self.owner.object.get("status").unwrap_or(&Value::Null)
+    }
+}
+
+fn env<'a>(index: &'a dyn Index, account: &'a ServiceAccountKey, owner: &'a Owner) -> Env<'a> {
+    Env {
+        index,
+        account,
+        owner_uid: &owner.uid,
+    }
+}

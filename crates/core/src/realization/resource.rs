@@ -1,0 +1,266 @@
+//! One resource, up to the object that is to be applied.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Flight, Realization};
+use crate::apply::run::Purpose;
+use crate::context;
+use crate::health;
+use crate::inputs::{InputKind, Inputs, Missing, Why};
+use crate::json;
+use crate::key::{OwnerKind, TemplateKind};
+use crate::model::{Choice, Resource, Template};
+use crate::outputs::Output;
+use crate::params;
+use crate::problem::{Place, Problem};
+use crate::realize::Dependency;
+use crate::stamp;
+use crate::stamp::finish::Stamper;
+use crate::stamp::refers::Refers;
+use crate::task::Task;
+use crate::words::label;
+use carto_query::select::best_matches;
+
+/// What a resource comes to before anything is applied.
+enum Prepared {
+    /// An input becomes the output, or will when it is there.
+    PassThrough(Result<Option<Output>, Problem>),
+    /// An object is to be applied.
+    Object {
+        template: Arc<Template>,
+        object: Value,
+    },
+    /// Nothing can be done.
+    Stuck {
+        template: Option<Arc<Template>>,
+        problem: Problem,
+    },
+}
+
+impl Realization {
+    /// Begins one resource: either it is in flight afterwards, or settled.
+    pub(super) fn begin_resource(&mut self, index: usize) {
+        let Some(work) = &self.work else { return };
+        let blueprint = work.blueprint.clone();
+        let resource = &blueprint.resources[index];
+        let inputs = Inputs::collect(&blueprint, resource, &work.outputs);
+        match self.prepare(index, resource, &inputs) {
+            Prepared::PassThrough(result) => self.settle_pass_through(resource, result),
+            Prepared::Stuck { template, problem } => self.settle_stuck(resource, template, problem),
+            Prepared::Object { template, object } => {
+                let rendered_name = json::string(&object, &["metadata", "name"]);
+                let task = self.task(resource, &template, object);
+                if let Some(work) = &mut self.work {
+                    work.flight = Some(Flight {
+                        index,
+                        template,
+                        inputs,
+                        rendered_name,
+                        task,
+                    });
+                }
+            }
+        }
+    }
+
+    fn prepare(&mut self, index: usize, resource: &Resource, inputs: &Inputs) -> Prepared {
+        let stuck = |template, problem| Prepared::Stuck { template, problem };
+        let chosen = match self.choose(resource) {
+            Ok(chosen) => chosen,
+            Err(problem) => return stuck(None, problem),
+        };
+        let Some(kind) = resource.kind() else {
+            return stuck(None, Problem::template_kind(&resource.template_kind));
+        };
+        let name = match chosen {
+            Chosen::PassThrough(input) => {
+                return Prepared::PassThrough(pass_through(resource, kind, &input, inputs));
+            }
+            Chosen::Template(name) => name,
+        };
+        let dependency = Dependency::Template {
+            kind,
+            name: name.as_str().into(),
+        };
+        self.depends_on.insert(dependency);
+        let Some(template) = self.index.template(kind, &name) else {
+            let place = self.place(resource);
+            let problem = Problem::template_missing(place, &resource.template_kind, &name);
+            return stuck(None, problem);
+        };
+        if let Some(problem) = self.gate(index, resource, &template, inputs) {
+            return stuck(Some(template), problem);
+        }
+        match self.stamp(resource, &template, inputs) {
+            Ok(object) => Prepared::Object { template, object },
+            Err(text) => {
+                let place = self.place(resource);
+                let problem = Problem::stamp(place, &resource.template_kind, &template.name, &text);
+                stuck(Some(template), problem)
+            }
+        }
+    }
+
+    fn place<'a>(&'a self, resource: &'a Resource) -> Place<'a> {
+        let blueprint = self.work.as_ref().map_or("", |work| &*work.blueprint.name);
+        Place {
+            blueprint,
+            resource: &resource.name,
+        }
+    }
+
+    /// Chooses among the options of a resource.
+    fn choose(&self, resource: &Resource) -> Result<Chosen, Problem> {
+        let options = match &resource.choice {
+            Choice::Named(name) => return Ok(Chosen::Template(name.clone())),
+            Choice::Options(options) => options,
+        };
+        let unset = self.subject.unset_root();
+        let root = self.subject.root(&unset);
+        let selectors = options.iter().map(|option| &option.selector.compiled);
+        let best = best_matches(selectors, &self.owner.labels, &root).map_err(|(at, error)| {
+            Problem::option(self.place(resource), &options[at].name, &error.to_string())
+        })?;
+        match best[..] {
+            [one] => Ok(match &options[one].pass_through {
+                Some(input) => Chosen::PassThrough(input.clone()),
+                None => Chosen::Template(options[one].name.clone()),
+            }),
+            _ => {
+                let names: Vec<&str> = best.iter().map(|at| options[*at].name.as_str()).collect();
+                Err(Problem::options(self.place(resource), &names))
+            }
+        }
+    }
+
+    /// Holds a resource back while an input that its template refers to is missing.
+    fn gate(
+        &self,
+        index: usize,
+        resource: &Resource,
+        template: &Template,
+        inputs: &Inputs,
+    ) -> Option<Problem> {
+        if inputs.missing.is_empty() {
+            return None;
+        }
+        let refers = Refers::of(&template.body);
+        let missing: Vec<&Missing> = inputs.missing.iter().filter(|one| refers.to(one)).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let failed = |text: String| {
+            let place = self.place(resource);
+            Some(Problem::stamp(
+                place,
+                &resource.template_kind,
+                &template.name,
+                &text,
+            ))
+        };
+        if let Some(hopeless) = missing.iter().find(|one| one.why != Why::Pending) {
+            return failed(hopeless.text());
+        }
+        let circular = self
+            .work
+            .as_ref()
+            .is_some_and(|work| work.circular.contains(&index));
+        if circular {
+            let producers: Vec<&str> = missing.iter().map(|one| one.producer.as_str()).collect();
+            return failed(format!(
+                "its inputs form a circle: they come from [{}], which in turn need [{}]",
+                producers.join(", "),
+                resource.name
+            ));
+        }
+        Some(Problem::waiting(
+            &missing.iter().map(|one| one.text()).collect::<Vec<_>>(),
+        ))
+    }
+
+    fn stamp(
+        &self,
+        resource: &Resource,
+        template: &Template,
+        inputs: &Inputs,
+    ) -> Result<Value, String> {
+        let Some(work) = &self.work else {
+            return Err(String::new());
+        };
+        let blueprint = &work.blueprint;
+        if let Some(name) = params::unset(blueprint.params.iter().chain(&resource.params)) {
+            return Err(format!(
+                "param [{name}] must set exactly one of value and default"
+            ));
+        }
+        let params = params::merge(
+            &template.params,
+            &blueprint.params,
+            &resource.params,
+            &self.owner.params,
+        );
+        let labels = stamp::finish::labels(&self.owner, blueprint, resource, template);
+        let unset = self.subject.unset_named();
+        let scope = context::of_resource(&self.subject, &unset, params, inputs, &labels);
+        let object = stamp::render(&template.body, &scope)?;
+        Stamper::of(self.subject.object()).finish(object, &labels)
+    }
+
+    fn task(&self, resource: &Resource, template: &Arc<Template>, object: Value) -> Task {
+        let expressions = template.expressions().clone();
+        if !template.lifecycle.is_immutable() {
+            return Task::mutable(object, expressions);
+        }
+        let (name, namespace) = match self.owner.kind {
+            OwnerKind::Workload => (label::WORKLOAD_NAME, label::WORKLOAD_NAMESPACE),
+            OwnerKind::Deliverable => (label::DELIVERABLE_NAME, label::DELIVERABLE_NAMESPACE),
+        };
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let purpose = Purpose {
+            identity: vec![
+                resource.name.clone(),
+                resource.template_kind.clone(),
+                template.name.to_string(),
+            ],
+            family: vec![
+                pair(name, &self.owner.name),
+                pair(namespace, &self.owner.namespace),
+                pair(label::RESOURCE_NAME, &resource.name),
+            ],
+        };
+        let judge = {
+            let template = template.clone();
+            Box::new(move |row: &crate::row::Row| health::of_run(template.health.as_ref(), row))
+        };
+        let retention = (template.retention, judge as crate::task::Judge);
+        Task::run(object, &self.owner.uid, purpose, expressions, retention)
+    }
+}
+
+/// What the options come to.
+enum Chosen {
+    Template(String),
+    PassThrough(String),
+}
+
+fn pass_through(
+    resource: &Resource,
+    kind: TemplateKind,
+    input: &str,
+    inputs: &Inputs,
+) -> Result<Option<Output>, Problem> {
+    let lacking = match inputs.pass_through(kind, input) {
+        Ok(output) => return Ok(output),
+        Err(lacking) => lacking,
+    };
+    let pending = inputs.missing.iter().find(|one| {
+        let named = one.name == input || lacking == InputKind::Deployment;
+        one.kind == lacking && named && one.why == Why::Pending
+    });
+    Err(match pending {
+        Some(missing) => Problem::waiting(&[missing.text()]),
+        None => Problem::pass_through(input, &resource.name, lacking),
+    })
+}

@@ -1,0 +1,135 @@
+//! Reading a row out of a live object.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use carto_merge::managed;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Compiled, ConditionRow, Controller, Evaluated, Expression, Expressions, Row};
+use crate::condition;
+use crate::digest;
+use crate::json;
+use crate::key::ObjectKey;
+use crate::realize::FIELD_MANAGER;
+use crate::words::LABEL_PREFIX;
+
+/// The field manager of the original: its binary's name.
+pub(crate) const LEGACY_MANAGER: &str = "cartographer";
+
+impl Row {
+    /// Reads the row of a live object; `None` when it has no kind, name or uid.
+    ///
+    /// Cost: one walk over the owned fields and one per expression; nothing of the tree is kept
+    /// but the values the expressions give.
+    pub fn extract(object: &Value, expressions: &Expressions) -> Option<Self> {
+        let results = expressions
+            .0
+            .iter()
+            .map(|one| evaluate(object, one))
+            .collect();
+        let mut row = Self::extract_metadata(object)?;
+        let owned = managed::extract(object, FIELD_MANAGER);
+        if owned.as_object().is_some_and(|map| !map.is_empty()) {
+            row.owned_digest = Some(digest::values(&digest::ownable(&owned)).into());
+        }
+        row.expressions = expressions.clone();
+        row.results = results;
+        Some(row)
+    }
+
+    /// Reads what metadata alone tells, as for kinds that are watched by metadata only.
+    pub fn extract_metadata(object: &Value) -> Option<Self> {
+        let metadata = object.get("metadata")?;
+        let arc =
+            |key: &str| -> Arc<str> { json::text(metadata, &[key]).unwrap_or_default().into() };
+        let uid = arc("uid");
+        if uid.is_empty() {
+            return None;
+        }
+        let created: Option<Timestamp> =
+            json::text(metadata, &["creationTimestamp"]).and_then(|text| text.parse().ok());
+        Some(Self {
+            key: ObjectKey::of(object)?,
+            uid,
+            resource_version: arc("resourceVersion"),
+            generation: json::at(metadata, &["generation"]).and_then(Value::as_i64),
+            created,
+            deleting: json::text(metadata, &["deletionTimestamp"]).is_some(),
+            controller: controller(metadata),
+            labels: carto_labels(metadata),
+            stamp_digest: digest::carried(object).map(Arc::from),
+            owned_digest: None,
+            settled_digest: None,
+            legacy: is_legacy(metadata) && digest::carried(object).is_none(),
+            expressions: Expressions::default(),
+            results: Arc::default(),
+        })
+    }
+
+    /// Reads the row of the reply to an apply or create of ours: the owned values are now as
+    /// settled as they will be.
+    pub fn applied(object: &Value, expressions: &Expressions) -> Option<Self> {
+        let mut row = Self::extract(object, expressions)?;
+        row.settled_digest.clone_from(&row.owned_digest);
+        Some(row)
+    }
+}
+
+fn evaluate(object: &Value, one: &Compiled) -> Evaluated {
+    match (&one.expression, &one.path) {
+        (_, Some(path)) => match path.evaluate(object) {
+            Ok(value) => Evaluated::Value(value.into_owned()),
+            Err(error) if error.is_missing() => Evaluated::Missing(error.to_string().into()),
+            Err(error) => Evaluated::Error(error.to_string().into()),
+        },
+        (Expression::Path(text) | Expression::Condition(text), None) => {
+            let conditions = json::list(object, &["status", "conditions"]);
+            match condition::find(conditions, text) {
+                None => Evaluated::NoCondition,
+                Some(found) => Evaluated::Condition(ConditionRow {
+                    status: json::string(found, &["status"]).into(),
+                    message: json::string(found, &["message"]).into(),
+                }),
+            }
+        }
+    }
+}
+
+fn controller(metadata: &Value) -> Option<Controller> {
+    let is_controller = |one: &&Value| json::at(one, &["controller"]) == Some(&Value::Bool(true));
+    let owner = json::list(metadata, &["ownerReferences"])
+        .iter()
+        .find(is_controller)?;
+    let part = |key: &str| -> Arc<str> { json::string(owner, &[key]).into() };
+    Some(Controller {
+        uid: part("uid"),
+        api_version: part("apiVersion"),
+        kind: part("kind"),
+        name: part("name"),
+    })
+}
+
+fn carto_labels(metadata: &Value) -> BTreeMap<Arc<str>, Arc<str>> {
+    let Some(labels) = metadata.get("labels").and_then(Value::as_object) else {
+        return BTreeMap::new();
+    };
+    let ours = labels
+        .iter()
+        .filter(|(key, _)| key.starts_with(LABEL_PREFIX));
+    ours.filter_map(|(key, value)| Some((key.as_str().into(), value.as_str()?.into())))
+        .collect()
+}
+
+fn is_legacy(metadata: &Value) -> bool {
+    let entries = json::list(metadata, &["managedFields"]);
+    let by = |manager: &str, operation: &str| {
+        entries.iter().any(|entry| {
+            json::text(entry, &["manager"]) == Some(manager)
+                && json::text(entry, &["operation"]) == Some(operation)
+                && json::text(entry, &["subresource"]).is_none()
+        })
+    };
+    by(LEGACY_MANAGER, "Update") && !by(FIELD_MANAGER, "Apply")
+}

@@ -1,0 +1,165 @@
+//! How a stamp is recognised again: digests on objects, names of runs.
+//!
+//! The cluster is the memory. Every stamped object carries the digest of its stamp as an
+//! annotation; a run carries it in short as a label as well, and a generated name ends in letters
+//! made of it. So neither a restart nor a lost reply nor going back to earlier inputs makes a
+//! second object for the same stamp.
+
+use serde_json::{Map, Value, json};
+
+use crate::digest;
+use crate::json;
+use crate::words::{LABEL_PREFIX, STAMP_DIGEST};
+
+/// The longest name of an object.
+const MAX_NAME: usize = 63;
+
+/// A finished object with its digest on it, ready to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sealed {
+    /// The object.
+    pub(crate) object: Value,
+    /// Digest of the stamp.
+    pub(crate) digest: String,
+}
+
+/// Seals an object that is changed in place: its digest is that of the whole object.
+///
+/// `blockOwnerDeletion` does not count, since it is left out where the account may not set it.
+pub(crate) fn seal_mutable(mut object: Value) -> Sealed {
+    let mut counted = object.clone();
+    clear_block(&mut counted);
+    let digest = digest::stamp(&counted);
+    annotate(&mut object, &digest);
+    Sealed { object, digest }
+}
+
+/// Seals a run: its digest is that of what was rendered, of who owns it and of what it is for.
+///
+/// Our own labels and the owner reference do not count, so that neither a renamed blueprint nor a
+/// changed lifecycle runs everything again; `purpose` says what does (kind and name of the
+/// template, name of the resource).
+pub(crate) fn seal_run(mut object: Value, owner_uid: &str, purpose: &[&str]) -> Sealed {
+    let mut counted = object.clone();
+    if let Some(metadata) = counted.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("ownerReferences");
+        metadata.remove("namespace");
+        if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+            labels.retain(|key, _| !key.starts_with(LABEL_PREFIX));
+        }
+    }
+    let digest = digest::stamp(&json!([counted, owner_uid, purpose]));
+    annotate(&mut object, &digest);
+    if let Some(map) = object.as_object_mut() {
+        let metadata = json::object_at(map, "metadata");
+        json::object_at(metadata, "labels")
+            .insert(STAMP_DIGEST.into(), digest::short(&digest).into());
+        name(metadata, &digest);
+    }
+    Sealed { object, digest }
+}
+
+/// Turns `generateName` into a name.
+fn name(metadata: &mut Map<String, Value>, digest: &str) {
+    let given = metadata
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let base = metadata
+        .get("generateName")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if !given.is_empty() || base.is_empty() {
+        return;
+    }
+    let suffix = digest::name_suffix(digest);
+    let room = MAX_NAME - suffix.len();
+    let end = (0..=room.min(base.len()))
+        .rev()
+        .find(|at| base.is_char_boundary(*at))
+        .unwrap_or(0);
+    let name = format!("{}{suffix}", &base[..end]);
+    metadata.insert("name".into(), name.into());
+}
+
+fn annotate(object: &mut Value, digest: &str) {
+    let Some(map) = object.as_object_mut() else {
+        return;
+    };
+    let metadata = json::object_at(map, "metadata");
+    json::object_at(metadata, "annotations").insert(STAMP_DIGEST.into(), digest.into());
+}
+
+/// Takes `blockOwnerDeletion` out of the owner references.
+pub(crate) fn clear_block(object: &mut Value) {
+    let owners = object
+        .pointer_mut("/metadata/ownerReferences")
+        .and_then(Value::as_array_mut);
+    for owner in owners.into_iter().flatten() {
+        if let Some(owner) = owner.as_object_mut() {
+            owner.remove("blockOwnerDeletion");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(label: &str, spec: &str) -> Value {
+        json!({
+            "apiVersion": "tekton.dev/v1", "kind": "TaskRun",
+            "metadata": {
+                "generateName": "t-", "namespace": "ns",
+                "labels": {"carto.run/supply-chain-name": label, "mine": "x"},
+                "ownerReferences": [{"uid": "u", "blockOwnerDeletion": true}],
+            },
+            "spec": {"a": spec},
+        })
+    }
+
+    #[test]
+    fn runs_are_told_apart_by_content_owner_and_purpose_only() {
+        let base = seal_run(run("chain", "1"), "u", &["t"]);
+        assert_eq!(base.digest, seal_run(run("other", "1"), "u", &["t"]).digest);
+        assert_ne!(base.digest, seal_run(run("chain", "2"), "u", &["t"]).digest);
+        assert_ne!(base.digest, seal_run(run("chain", "1"), "v", &["t"]).digest);
+        assert_ne!(base.digest, seal_run(run("chain", "1"), "u", &["s"]).digest);
+    }
+
+    #[test]
+    fn a_run_has_one_name_that_fits() {
+        let name = |object: &Value| json::string(object, &["metadata", "name"]);
+        let one = seal_run(run("c", "1"), "u", &[]);
+        assert!(name(&one.object).starts_with("t-"));
+        assert_eq!(
+            name(&one.object),
+            name(&seal_run(run("c", "1"), "u", &[]).object)
+        );
+        let mut long = run("c", "1");
+        long["metadata"]["generateName"] = "n".repeat(80).into();
+        assert_eq!(name(&seal_run(long, "u", &[]).object).len(), MAX_NAME);
+        let mut fixed = run("c", "1");
+        fixed["metadata"]["name"] = "fixed".into();
+        assert_eq!(name(&seal_run(fixed, "u", &[]).object), "fixed");
+    }
+
+    #[test]
+    fn digests_are_on_the_object() {
+        let sealed = seal_run(run("c", "1"), "u", &[]);
+        assert_eq!(
+            digest::carried(&sealed.object),
+            Some(sealed.digest.as_str())
+        );
+        let label = json::string(&sealed.object, &["metadata", "labels", STAMP_DIGEST]);
+        assert_eq!(label, digest::short(&sealed.digest));
+    }
+
+    #[test]
+    fn block_owner_deletion_does_not_change_a_stamp() {
+        let with = seal_mutable(run("c", "1"));
+        let mut without = run("c", "1");
+        clear_block(&mut without);
+        assert_eq!(with.digest, seal_mutable(without).digest);
+    }
+}
