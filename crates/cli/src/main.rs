@@ -1,1 +1,21 @@
-fn main() {}
+//! The `carto` command: install the TLS provider, parse, run, map to an exit code.
+
+mod args;
+mod commands;
+mod env;
+mod error;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let args = args::Cli::parse();
+    let env = env::Env::from_process();
+    match args.run(&env) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(&env),
+    }
+}

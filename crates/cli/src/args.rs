@@ -1,0 +1,36 @@
+//! The command line: one enum, a module per command.
+
+use clap::{Parser, Subcommand};
+
+use crate::{commands, env::Env, error::CommandError};
+
+/// Carto, the supply-chain choreographer for Kubernetes.
+#[derive(Parser)]
+#[command(name = "carto", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(commands::demo::Args),
+    Up(commands::up::Args),
+    Controller(commands::controller::Args),
+    Crds(commands::crds::Args),
+    #[command(hide = true)]
+    Internal(commands::internal::Args),
+}
+
+impl Cli {
+    /// Runs the command that was asked for.
+    pub(crate) fn run(self, env: &Env) -> Result<(), CommandError> {
+        match self.command {
+            Command::Demo(args) => commands::demo::run(args, env),
+            Command::Up(args) => commands::up::run(args, env),
+            Command::Controller(args) => commands::controller::run(args, env),
+            Command::Crds(args) => commands::crds::run(args, env),
+            Command::Internal(args) => commands::internal::run(args, env),
+        }
+    }
+}

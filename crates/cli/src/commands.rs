@@ -1,0 +1,7 @@
+//! The commands: each module has an `Args` struct and `run(args, &Env)`.
+
+pub(crate) mod controller;
+pub(crate) mod crds;
+pub(crate) mod demo;
+pub(crate) mod internal;
+pub(crate) mod up;
