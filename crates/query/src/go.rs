@@ -20,6 +20,18 @@ pub fn display(value: &Value) -> String {
     out
 }
 
+/// Prints a value that came out of Go's JSON decoder as `%v` does: all numbers are floats.
+pub fn display_decoded(value: &Value) -> String {
+    let mut out = String::new();
+    write_value(&mut out, value, &|out, scalar| match scalar {
+        Value::Number(number) => {
+            out.push_str(&float_shortest(number.as_f64().unwrap_or_default()));
+        }
+        other => out.push_str(&display(other)),
+    });
+    out
+}
+
 /// Prints a value that came out of Go's JSON decoder as `%s` does: text as it is, anything else
 /// with its type, such as `%!s(float64=1)`.
 pub fn display_as_text(value: &Value) -> String {
@@ -120,7 +132,7 @@ pub fn json_number(number: &Number) -> String {
 /// The shortest decimal digits of a float, `d1.d2d3… × 10^exponent`.
 struct Digits {
     negative: bool,
-    digits: String,
+    significand: String,
     exponent: i32,
 }
 
@@ -135,7 +147,7 @@ fn digits_of(float: f64) -> Result<Digits, &'static str> {
     let (mantissa, exponent) = text.split_once('e').expect("`{:e}` prints an exponent");
     Ok(Digits {
         negative: float.is_sign_negative(),
-        digits: mantissa.chars().filter(char::is_ascii_digit).collect(),
+        significand: mantissa.chars().filter(char::is_ascii_digit).collect(),
         exponent: exponent.parse().expect("`{:e}` prints a whole exponent"),
     })
 }
@@ -146,7 +158,7 @@ impl Digits {
     }
 
     fn scientific(&self) -> String {
-        let (first, rest) = self.digits.split_at(1);
+        let (first, rest) = self.significand.split_at(1);
         let point = if rest.is_empty() { "" } else { "." };
         let sign = if self.exponent < 0 { '-' } else { '+' };
         format!(
@@ -157,18 +169,18 @@ impl Digits {
     }
 
     fn plain(&self) -> String {
-        let count = i32::try_from(self.digits.len()).unwrap_or(i32::MAX);
+        let count = i32::try_from(self.significand.len()).unwrap_or(i32::MAX);
         let mut out = self.sign().to_owned();
         if self.exponent < 0 {
             out.push_str("0.");
             out.extend((1..-self.exponent).map(|_| '0'));
-            out.push_str(&self.digits);
+            out.push_str(&self.significand);
         } else if self.exponent + 1 >= count {
-            out.push_str(&self.digits);
+            out.push_str(&self.significand);
             out.extend((count..=self.exponent).map(|_| '0'));
         } else {
             let point = usize::try_from(self.exponent + 1).unwrap_or_default();
-            let (whole, fraction) = self.digits.split_at(point);
+            let (whole, fraction) = self.significand.split_at(point);
             append(&mut out, format_args!("{whole}.{fraction}"));
         }
         out
@@ -250,10 +262,10 @@ pub fn quote(text: &str) -> String {
             '\u{b}' => out.push_str("\\v"),
             c if is_printable(c) => out.push(c),
             c if c < ' ' || c == '\u{7f}' => {
-                append(&mut out, format_args!("\\x{:02x}", u32::from(c)))
+                append(&mut out, format_args!("\\x{:02x}", u32::from(c)));
             }
             c if u32::from(c) < 0x1_0000 => {
-                append(&mut out, format_args!("\\u{:04x}", u32::from(c)))
+                append(&mut out, format_args!("\\u{:04x}", u32::from(c)));
             }
             c => append(&mut out, format_args!("\\U{:08x}", u32::from(c))),
         }
@@ -348,6 +360,13 @@ mod tests {
             display_as_text(&value),
             "map[a:map[c:%!s(bool=true)] b:[%!s(float64=1) x %!s(<nil>) %!s(float64=1.5)]]"
         );
+    }
+
+    #[test]
+    fn decoded_numbers_print_as_floats() {
+        let value = json!({ "a": [1, 1_400_000, null], "b": "x" });
+        assert_eq!(display_decoded(&value), "map[a:[1 1.4e+06 <nil>] b:x]");
+        assert_eq!(display(&value), "map[a:[1 1400000 <nil>] b:x]");
     }
 
     #[test]

@@ -314,7 +314,7 @@ fn print_place(places: &[Place<'_>]) -> String {
         out.push_str(if dot { "." } else { "" });
         match place {
             Place::Key(key) => out.push_str(key),
-            Place::Index(index) => out.push_str(&format!("[{index}]")),
+            Place::Index(index) => out.extend(["[", &index.to_string(), "]"]),
         }
         dot = matches!(place, Place::Key(_));
     }

@@ -1,4 +1,4 @@
-//! The JSONPath dialect of kubectl: a template language, not RFC 9535.
+//! The `JSONPath` dialect of kubectl: a template language, not RFC 9535.
 //!
 //! Shape: text outside braces is literal; inside braces a sequence of steps is applied from left
 //! to right, each to every result of the one before. `{range …}…{end}` loops. Parse once with
@@ -22,6 +22,7 @@ use serde_json::Value;
 pub use evaluate::{EvaluateError, Found, MAX_DEPTH, MAX_RESULTS, MAX_STEPS, Root};
 pub use parse::{MAX_NESTING, ParseError};
 
+use crate::path::Defect;
 use ast::Node;
 
 /// A parsed template.
@@ -90,6 +91,18 @@ impl Template {
             return None;
         };
         steps.iter().map(Node::as_field).collect()
+    }
+
+    /// Returns why it can never give a single result.
+    pub(crate) fn defect(&self) -> Option<Defect> {
+        let [Node::List(steps)] = self.nodes.as_slice() else {
+            return Some(Defect::SeveralExpressions);
+        };
+        steps.iter().find_map(|step| match step {
+            Node::Identifier(word) => Some(Defect::Word(word.clone())),
+            Node::Field(name) if name.is_empty() => Some(Defect::EmptyName),
+            _ => None,
+        })
     }
 
     /// Returns the names of the fields that the first pair of braces begins with: what the

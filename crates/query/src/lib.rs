@@ -1,4 +1,4 @@
-//! The kubectl JSONPath dialect, interpolation of templates, label and field selectors.
+//! The `JSONPath` dialect of kubectl, interpolation of templates, label and field selectors.
 //!
 //! Everything works on JSON values, is parsed once and evaluated many times, keeps no state and
 //! has a stated bound. The texts of errors are those of Kubernetes and Cartographer, because they
@@ -17,5 +17,5 @@ pub mod scope;
 pub mod select;
 
 pub use interpolate::Template;
-pub use path::{Path, PathError};
+pub use path::{Defect, Path, PathError};
 pub use scope::Scope;

@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::jsonpath::{EvaluateError, MissingKeys, ParseError, Root, Template};
+use crate::jsonpath::{EvaluateError, Found, MissingKeys, ParseError, Root, Template};
 
 /// A path such as `status.latestImage`, `.data` or `{.a[0]}`.
 ///
@@ -86,7 +86,37 @@ impl fmt::Display for PathError {
 
 impl std::error::Error for PathError {}
 
+/// Why a path cannot work, whatever it is evaluated on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Defect {
+    /// It cannot be read.
+    #[error("{0}")]
+    Malformed(PathError),
+    /// It holds text outside braces, or several pairs of them.
+    #[error("it holds more than one expression")]
+    SeveralExpressions,
+    /// A word stands on its own.
+    #[error("unrecognized identifier {0}")]
+    Word(Box<str>),
+    /// A name is empty, as after a leading `$` or a doubled dot in quotes.
+    #[error("a name in it is empty, so it never finds anything")]
+    EmptyName,
+}
+
 impl Path {
+    /// Returns why the path cannot work, whatever it is evaluated on. What it returns is certain;
+    /// a path without a defect may still never find anything.
+    pub fn defect(&self) -> Option<Defect> {
+        match &self.plan {
+            Plan::Malformed(error) => Some(Defect::Malformed(error.clone())),
+            Plan::Fields(fields) => fields
+                .iter()
+                .any(|field| field.is_empty())
+                .then_some(Defect::EmptyName),
+            Plan::Template(template) => template.defect(),
+        }
+    }
+
     /// Compiles a path. Never fails; see [`Path::malformed`].
     pub fn new(text: &str) -> Self {
         let plan = if text.is_empty() {
@@ -172,7 +202,7 @@ impl Path {
             let lists: Vec<String> = found
                 .iter()
                 .map(|results| {
-                    let results: Vec<_> = results.iter().map(|one| one.to_reflected()).collect();
+                    let results: Vec<_> = results.iter().map(Found::to_reflected).collect();
                     format!("[{}]", results.join(" "))
                 })
                 .collect();

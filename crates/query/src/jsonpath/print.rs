@@ -36,16 +36,14 @@ impl fmt::Display for Steps<'_> {
 
 /// A blank between steps means nothing, and keeps some of them apart.
 fn needs_blank(before: &Node, node: &Node) -> bool {
-    match (before, node) {
-        (Node::Field(name), Node::Field(_) | Node::Wildcard | Node::Recursive)
-            if name.is_empty() =>
-        {
-            true
-        }
-        (Node::Recursive, Node::Field(_) | Node::Wildcard) => true,
-        (Node::Int(_) | Node::Float(_), Node::Field(_) | Node::Wildcard | Node::Recursive) => true,
-        (_, Node::Field(_) | Node::Wildcard | Node::Recursive) => false,
-        (_, Node::Slice(_) | Node::Union(_) | Node::Filter(_)) => false,
+    match node {
+        Node::Field(_) | Node::Wildcard | Node::Recursive => match before {
+            Node::Field(name) => name.is_empty(),
+            Node::Recursive => !matches!(node, Node::Recursive),
+            Node::Int(_) | Node::Float(_) => true,
+            _ => false,
+        },
+        Node::Slice(_) | Node::Union(_) | Node::Filter(_) => false,
         _ => true,
     }
 }

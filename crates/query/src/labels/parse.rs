@@ -127,17 +127,13 @@ fn scan_symbol(rest: &str) -> (Token, usize) {
             (None, None) => {}
         }
     }
-    match last {
-        Some((kind, length)) => {
-            let text = rest[..length].to_owned();
-            (Token { kind, text }, length)
-        }
-        None => {
-            let text = format!("error expected: keyword found '{}'", &rest[..run]);
-            let kind = Kind::Error;
-            (Token { kind, text }, run)
-        }
+    if let Some((kind, length)) = last {
+        let text = rest[..length].to_owned();
+        return (Token { kind, text }, length);
     }
+    let text = format!("error expected: keyword found '{}'", &rest[..run]);
+    let kind = Kind::Error;
+    (Token { kind, text }, run)
 }
 
 struct Parser {

@@ -9,18 +9,18 @@ use serde_json::{Map, Value, json};
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|line| serde_json::from_str(line).expect("a captured line is JSON"))
         .collect()
 }
 
 fn documents() -> Map<String, Value> {
-    serde_json::from_str(include_str!("../fixtures/documents.json")).unwrap()
+    serde_json::from_str(include_str!("../fixtures/documents.json")).expect("documents are JSON")
 }
 
 /// What a case expects, in the shape of its line.
 fn expected(case: &Value, key: &str) -> Result<Value, String> {
     match case.get("error") {
-        Some(error) => Err(error.as_str().unwrap().to_owned()),
+        Some(error) => Err(error.as_str().unwrap_or_default().to_owned()),
         None => Ok(case[key].clone()),
     }
 }

@@ -24,20 +24,20 @@ fn params() -> Value {
     })
 }
 
-fn render(template: Value) -> Result<Value, String> {
+fn render(template: &Value) -> Result<Value, String> {
     let (workload, params) = (workload(), params());
     let scope = Scope::new()
         .with("workload", &workload)
         .with("params", &params)
         .with_owned("source", json!({ "url": "http://x" }));
-    Template::compile(&template)
+    Template::compile(template)
         .render(&scope)
         .map_err(|error| error.to_string())
 }
 
 /// Renders a template that is an object with one key, and returns the value of that key.
 fn text(template: &str) -> Result<Value, String> {
-    render(json!({ "k": template })).map(|mut value| value["k"].take())
+    render(&json!({ "k": template })).map(|mut value| value["k"].take())
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn results_are_not_interpolated_again_and_keys_never_are() {
     assert_eq!(text("-$(params.tag)$-"), Ok(json!("-$(params.text)$-")));
     let template = json!({ "$(params.text)$": "v", "n": [1.0, 2.5, null, true, [], {}] });
     let rendered = json!({ "$(params.text)$": "v", "n": [1, 2.5, null, true, [], {}] });
-    assert_eq!(render(template), Ok(rendered));
+    assert_eq!(render(&template), Ok(rendered));
 }
 
 #[test]
@@ -171,18 +171,18 @@ fn errors_name_the_place_the_tag_and_the_cause() {
 
 #[test]
 fn places_have_a_dot_before_an_index_and_none_after() {
-    let error = render(json!({ "spec": { "containers": [{ "image": "$(a)$" }] } })).unwrap_err();
+    let error = render(&json!({ "spec": { "containers": [{ "image": "$(a)$" }] } })).unwrap_err();
     assert!(
         error.contains("at path [spec.containers.[0]image]:"),
         "{error}"
     );
-    let error = render(json!({ "l": [[["$(a)$"]]] })).unwrap_err();
+    let error = render(&json!({ "l": [[["$(a)$"]]] })).unwrap_err();
     assert!(error.contains("at path [l.[0][0][0]]:"), "{error}");
 }
 
 #[test]
 fn the_first_mistake_in_sorted_order_is_reported() {
-    let error = render(json!({ "z": "$(first)$", "a": { "m": "$(second)$" } })).unwrap_err();
+    let error = render(&json!({ "z": "$(first)$", "a": { "m": "$(second)$" } })).unwrap_err();
     assert!(error.contains("at path [a.m]"), "{error}");
 }
 
