@@ -27,8 +27,8 @@ mod ops;
 mod parse;
 mod resolve;
 mod search;
-mod source;
-mod spell;
+pub mod source;
+pub mod spell;
 mod text;
 mod thread;
 mod token;
@@ -46,7 +46,6 @@ pub use error::{Error, ErrorKind, Frame, Lookup, SyntaxErrors};
 pub use format::{Style, format_float, quote};
 pub use parse::parse;
 pub use source::{Line, Origin, Source};
-pub use spell::nearest;
 pub use text::Str;
 pub use thread::{Exports, Loader, Thread};
 pub use token::Literal;
@@ -55,6 +54,11 @@ pub use value::{
     Struct, StructKind, Tuple, Value,
 };
 pub use wrap::{NodeCalls, wrap_node_functions};
+
+/// Everything a value gives when iterated over, if it can be.
+pub fn elements(value: &Value) -> Option<Vec<Value>> {
+    value.elements()
+}
 
 #[cfg(test)]
 mod tests;

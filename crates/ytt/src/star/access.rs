@@ -34,7 +34,7 @@ pub(crate) fn get(value: &Value, key: &Value) -> Result<Got, Error> {
 /// Keys and values of a mapping; nothing if the value is none.
 pub(crate) fn items(value: &Value) -> Result<Option<Vec<(Value, Value)>>, Error> {
     Ok(match value {
-        Value::Dict(dict) => Some(dict.entries()),
+        Value::Dict(dict) => Some(dict.items()),
         Value::Struct(value) => {
             let fields = value.fields().iter();
             Some(

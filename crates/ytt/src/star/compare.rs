@@ -250,7 +250,7 @@ fn dicts(
     if x.len() != y.len() {
         return Ok(false);
     }
-    for (key, left) in x.entries() {
+    for (key, left) in x.items() {
         let Some(right) = y.get(&key)? else {
             return Ok(false);
         };

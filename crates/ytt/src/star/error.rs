@@ -179,6 +179,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl From<Error> for String {
+    fn from(error: Error) -> Self {
+        error.0.message
+    }
+}
+
 impl From<String> for Error {
     fn from(message: String) -> Self {
         Self::new(message)

@@ -6,7 +6,7 @@ mod fields;
 mod float;
 mod percent;
 
-use super::budget::MAX_VALUE_DEPTH;
+use super::budget::{Budget, Limits, MAX_VALUE_DEPTH};
 use super::error::Error;
 use super::iter::decode_rune;
 use super::thread::Thread;
@@ -24,13 +24,28 @@ pub(crate) use percent::format_percent;
 /// # Errors
 /// When the text is longer than the budget allows, or the value nested too deeply.
 pub(crate) fn repr(thread: &Thread, value: &Value) -> Result<String, Error> {
+    repr_within(&thread.budget, value)
+}
+
+fn repr_within(budget: &Budget, value: &Value) -> Result<String, Error> {
     let mut out = String::new();
     Writer {
-        thread,
+        budget,
         path: Vec::new(),
     }
     .write(&mut out, value)?;
     Ok(out)
+}
+
+impl Value {
+    /// The value as `repr(x)` prints it, or `…` if that is very long; for messages.
+    pub fn to_repr(&self) -> String {
+        let limits = Limits {
+            bytes: 1 << 20,
+            ..Limits::INLINE
+        };
+        repr_within(&Budget::new(limits), self).unwrap_or_else(|_| "…".to_owned())
+    }
 }
 
 /// A value as `str(x)` prints it: strings as they are.
@@ -69,8 +84,8 @@ fn push_quoted(out: &mut String, bytes: &[u8]) {
     out.push('"');
 }
 
-struct Writer<'t> {
-    thread: &'t Thread,
+struct Writer<'b> {
+    budget: &'b Budget,
     /// Addresses of the lists and dicts around the value, to notice one that contains itself.
     path: Vec<usize>,
 }
@@ -100,7 +115,7 @@ impl Writer<'_> {
                 );
             }
             Value::Dict(dict) => {
-                let entries = dict.entries();
+                let entries = dict.items();
                 return self.around(out, ('{', '}'), Rc::as_ptr(dict) as usize, |writer, out| {
                     for (at, (key, value)) in entries.iter().enumerate() {
                         if at > 0 {
@@ -125,8 +140,8 @@ impl Writer<'_> {
             other => write_plain(out, other),
         }
         // What was written is paid for here; brackets and separators come with their contents.
-        self.thread.budget.work(1)?;
-        self.thread.budget.allocate(out.len() - before + 2)
+        self.budget.work(1)?;
+        self.budget.allocate(out.len() - before + 2)
     }
 
     fn around(
@@ -136,8 +151,8 @@ impl Writer<'_> {
         address: usize,
         inner: impl FnOnce(&mut Self, &mut String) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.thread.budget.work(1)?;
-        self.thread.budget.allocate(4)?;
+        self.budget.work(1)?;
+        self.budget.allocate(4)?;
         out.push(open);
         if self.path.contains(&address) {
             out.push_str("...");

@@ -30,7 +30,7 @@ pub(crate) fn freeze<'a>(values: impl Iterator<Item = &'a Value>) {
             Value::Dict(dict) => {
                 if dict.freeze() {
                     let entries = dict
-                        .entries()
+                        .items()
                         .into_iter()
                         .flat_map(|(key, value)| [key, value]);
                     rest.extend(entries.filter(is_freezable));

@@ -229,6 +229,31 @@ impl Value {
         }
     }
 
+    /// Everything it gives when iterated over, if it can be.
+    pub fn elements(&self) -> Option<Vec<Value>> {
+        super::iter::Iter::begin(self).map(Iterator::collect)
+    }
+
+    /// Whether it can be iterated over and its length is known.
+    pub fn is_sequence(&self) -> bool {
+        self.len().is_some() && super::args::unpack_iterable(self).is_ok()
+    }
+
+    /// Whether its type has attributes or methods.
+    pub fn has_attributes(&self) -> bool {
+        super::access::attr_names(self).is_some()
+    }
+
+    /// An attribute or method.
+    pub fn attribute(&self, name: &str) -> Option<Value> {
+        super::access::find_attr(self, name.as_bytes())
+    }
+
+    /// A number as an integer, cut off towards zero.
+    pub fn number_to_int(&self) -> Option<Value> {
+        super::numbers::to_int(self).ok()
+    }
+
     /// Whether it can be called.
     pub fn is_callable(&self) -> bool {
         matches!(

@@ -54,7 +54,7 @@ fn items(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
     args.check(0, 0)?;
     thread.budget.allocate_values(dict.len() * 4)?;
     let pairs = dict
-        .entries()
+        .items()
         .into_iter()
         .map(|(key, value)| Value::tuple(vec![key, value]));
     Ok(Value::list(pairs.collect()))

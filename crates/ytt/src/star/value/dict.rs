@@ -315,7 +315,7 @@ impl Dict {
     }
 
     /// All entries, in order.
-    pub fn entries(&self) -> Vec<(Value, Value)> {
+    pub fn items(&self) -> Vec<(Value, Value)> {
         let entries = self.table.entries.borrow();
         entries
             .iter()

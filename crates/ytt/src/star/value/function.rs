@@ -109,12 +109,36 @@ pub struct Native {
     pub name: &'static str,
     /// What it does.
     pub function: NativeFn,
+    /// Whether a failure inside gets the name in front and loses its calls.
+    pub wraps: bool,
 }
 
 impl Native {
-    /// Describes a function.
+    /// Describes a function; failures pass through as they are.
     pub const fn new(name: &'static str, function: NativeFn) -> Self {
-        Self { name, function }
+        Self {
+            name,
+            function,
+            wraps: false,
+        }
+    }
+
+    /// Describes a function whose failures begin with its name; see [`Error::within`].
+    pub const fn wrapping(name: &'static str, function: NativeFn) -> Self {
+        Self {
+            name,
+            function,
+            wraps: true,
+        }
+    }
+
+    pub(crate) fn call(&self, thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
+        let result = (self.function)(thread, args);
+        if self.wraps {
+            result.map_err(|error| error.within(self.name))
+        } else {
+            result
+        }
     }
 }
 

@@ -197,13 +197,13 @@ impl Thread {
             named,
         };
         match callee {
-            Value::Native(native) => (native.function)(self, &args(native.name)),
+            Value::Native(native) => native.call(self, &args(native.name)),
             Value::Method(method) => {
                 let args = Args {
                     receiver: Some(&method.receiver),
                     ..args(method.native.name)
                 };
-                (method.native.function)(self, &args)
+                method.native.call(self, &args)
             }
             Value::Closure(closure) => {
                 let args = Args {
