@@ -15,6 +15,7 @@ mod list_types;
 mod node;
 mod pattern;
 mod prune;
+mod rules;
 mod validate;
 
 use serde_json::Value;
@@ -94,6 +95,8 @@ impl Structural {
         }
         if errors.iter().any(blocks_rules) {
             errors.push(FieldError::invalid("<nil>", Value::Null, RULES_NOT_CHECKED));
+        } else {
+            errors.extend(rules::validate(&self.root, new, old));
         }
     }
 }

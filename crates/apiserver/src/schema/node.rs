@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::{format::Format, pattern};
+use super::{
+    format::Format,
+    pattern,
+    rules::{self, Rule},
+};
 use crate::error::FieldError;
 
 /// One node of a schema, also inside `allOf`, `anyOf`, `oneOf` and `not`.
@@ -29,6 +33,9 @@ pub(super) struct Node {
     pub(super) any_of: Vec<Node>,
     pub(super) one_of: Vec<Node>,
     pub(super) not: Option<Box<Node>>,
+    pub(super) rules: Vec<Rule>,
+    /// There are rules here or below.
+    ruled: bool,
 }
 
 /// What fields besides the declared ones may be there.
@@ -68,7 +75,7 @@ impl Node {
     /// depth.
     pub(super) fn compile(schema: &Value, path: &str) -> Result<Self, Vec<FieldError>> {
         let mut errors = Vec::new();
-        let node = compile(schema, path, &mut errors);
+        let node = compile(schema, path, true, &mut errors);
         if errors.is_empty() {
             Ok(node)
         } else {
@@ -91,12 +98,13 @@ impl Node {
         }
     }
 
+    /// Whether rules are to be evaluated here or below.
     pub(super) fn has_rules(&self) -> bool {
-        false
+        self.ruled
     }
 }
 
-fn compile(schema: &Value, path: &str, errors: &mut Vec<FieldError>) -> Node {
+fn compile(schema: &Value, path: &str, is_root: bool, errors: &mut Vec<FieldError>) -> Node {
     let nothing = Map::new();
     let schema = schema.as_object().unwrap_or(&nothing);
     let text = |name: &str| schema.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -122,7 +130,7 @@ fn compile(schema: &Value, path: &str, errors: &mut Vec<FieldError>) -> Node {
         for (name, property) in properties {
             let path = format!("{path}.properties[{name}]");
             node.properties
-                .insert(name.clone(), compile(property, &path, errors));
+                .insert(name.clone(), compile(property, &path, false, errors));
         }
     }
     node.additional = match schema.get("additionalProperties") {
@@ -130,13 +138,13 @@ fn compile(schema: &Value, path: &str, errors: &mut Vec<FieldError>) -> Node {
         Some(Value::Bool(true)) => Additional::Any,
         Some(additional) => {
             let path = format!("{path}.additionalProperties");
-            Additional::Schema(Box::new(compile(additional, &path, errors)))
+            Additional::Schema(Box::new(compile(additional, &path, false, errors)))
         }
     };
     node.items = schema
         .get("items")
         .filter(|items| !items.is_null())
-        .map(|items| Box::new(compile(items, &format!("{path}.items"), errors)));
+        .map(|items| Box::new(compile(items, &format!("{path}.items"), false, errors)));
     for (name, into) in [
         ("allOf", &mut node.all_of),
         ("anyOf", &mut node.any_of),
@@ -144,13 +152,28 @@ fn compile(schema: &Value, path: &str, errors: &mut Vec<FieldError>) -> Node {
     ] {
         let alternatives = schema.get(name).and_then(Value::as_array);
         for (index, one) in alternatives.into_iter().flatten().enumerate() {
-            into.push(compile(one, &format!("{path}.{name}[{index}]"), errors));
+            into.push(compile(
+                one,
+                &format!("{path}.{name}[{index}]"),
+                false,
+                errors,
+            ));
         }
     }
     node.not = schema
         .get("not")
         .filter(|not| !not.is_null())
-        .map(|not| Box::new(compile(not, &format!("{path}.not"), errors)));
+        .map(|not| Box::new(compile(not, &format!("{path}.not"), false, errors)));
+    if let Some(given) = schema
+        .get("x-kubernetes-validations")
+        .and_then(Value::as_array)
+    {
+        node.rules = rules::compile(given, &node, is_root || node.embedded, path, errors);
+    }
+    node.ruled = !node.rules.is_empty()
+        || node.properties.values().any(Node::has_rules)
+        || node.items.as_deref().is_some_and(Node::has_rules)
+        || node.additional_node().is_some_and(Node::has_rules);
     node
 }
 
