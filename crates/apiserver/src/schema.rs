@@ -51,7 +51,8 @@ impl Structural {
         Ok(Self { root, rules })
     }
 
-    /// Removes fields that the schema does not know and normalises numbers and metadata, in place.
+    /// Removes fields that the schema does not know and normalises numbers, in place. Type and metadata of the object
+    /// itself are left alone.
     ///
     /// Returns the paths of what was removed, sorted.
     pub(crate) fn prune(&self, object: &mut Value) -> Vec<String> {

@@ -43,12 +43,9 @@ const MANAGED: [&str; 7] = [
     "time",
 ];
 
-/// Removes unknown fields from the metadata of the object and of objects embedded in it; returns their paths.
+/// Removes unknown fields from the metadata of embedded objects; returns their paths.
 pub(super) fn prune_metadata(root: &Node, object: &mut Value) -> Vec<String> {
     let mut unknown = Vec::new();
-    if let Some(metadata) = object.get_mut("metadata") {
-        clean(metadata, "metadata", &mut unknown);
-    }
     visit(root, object, "", &mut unknown);
     unknown
 }
