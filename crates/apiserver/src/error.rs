@@ -10,6 +10,7 @@ mod status;
 
 use std::fmt;
 
+pub(crate) use field::quote;
 pub use field::{FieldError, FieldErrorKind};
 pub use status::{Cause, Details, Status};
 
@@ -72,15 +73,6 @@ fn with_group(f: &mut fmt::Formatter<'_>, name: &str, group: &str) -> fmt::Resul
     }
 }
 
-/// One field that another manager owns and an apply would change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApplyConflict {
-    /// The manager that owns the field, as `"name" using group/version` prints it.
-    pub manager: String,
-    /// The field, as `.spec.size`.
-    pub field: String,
-}
-
 /// Why a request did not succeed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ApiError {
@@ -123,7 +115,12 @@ pub enum ApiError {
         message: String,
     },
     /// A server-side apply would change fields of other managers.
-    ApplyConflict(Vec<ApplyConflict>),
+    ApplyConflict {
+        /// All conflicts, for people.
+        message: String,
+        /// One per field.
+        causes: Vec<Cause>,
+    },
     /// The object, or the options of the request, are not valid.
     Invalid {
         /// Kind of what is not valid.

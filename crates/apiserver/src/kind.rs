@@ -7,6 +7,7 @@
 
 use std::fmt::Debug;
 
+use carto_merge::smd::Schema;
 use serde_json::Value;
 
 use crate::error::FieldError;
@@ -39,6 +40,47 @@ pub(crate) struct Column {
     pub priority: i32,
 }
 
+impl Column {
+    /// The first column of every table.
+    pub(crate) fn name() -> Self {
+        Self {
+            name: "Name".into(),
+            kind: "string".into(),
+            format: "name".into(),
+            description: NAME.into(),
+            priority: 0,
+        }
+    }
+
+    /// The last column of most tables.
+    pub(crate) fn age() -> Self {
+        Self {
+            name: "Age".into(),
+            kind: "date".into(),
+            format: String::new(),
+            description: AGE.into(),
+            priority: 0,
+        }
+    }
+}
+
+const NAME: &str = "Name must be unique within a namespace.";
+const AGE: &str = "Time since the object was created.";
+
+/// Whether two objects differ outside their metadata and, when `has_status`, their status.
+pub(crate) fn differs_in_specification(new: &Value, old: &Value, has_status: bool) -> bool {
+    let (Some(new), Some(old)) = (new.as_object(), old.as_object()) else {
+        return new != old;
+    };
+    let counts = |name: &&String| *name != "metadata" && !(has_status && *name == "status");
+    let fields = |map: &'_ serde_json::Map<String, Value>| map.keys().filter(counts).count();
+    fields(new) != fields(old)
+        || new
+            .iter()
+            .filter(|(name, _)| counts(name))
+            .any(|(name, value)| old.get(name) != Some(value))
+}
+
 /// The behaviour of one kind in one version.
 ///
 /// Order of use for a write: [`decode`](Self::decode), [`default`](Self::default),
@@ -46,7 +88,8 @@ pub(crate) struct Column {
 /// Metadata is checked by the pipelines and is none of a kind's business, except where a kind has
 /// rules of its own for names.
 pub(crate) trait KindRules: Send + Sync + Debug {
-    /// Drops fields that the kind does not have and normalises the others, in place.
+    /// Drops fields that the kind does not have and normalises the others, in place. `apiVersion`,
+    /// `kind` and `metadata` of the object itself are checked by the pipelines and left alone.
     ///
     /// Returns the paths of dropped fields in the order of Kubernetes' strict decoder, as
     /// `spec.bogus` or `spec.ports[0].x`.
@@ -90,4 +133,13 @@ pub(crate) trait KindRules: Send + Sync + Debug {
 
     /// Whether `metadata.generation` counts changes of the specification.
     fn counts_generations(&self) -> bool;
+
+    /// Whether a write changes what the generation counts; by default everything but metadata and, for
+    /// kinds with a status subresource, status.
+    fn changes_generation(&self, new: &Value, old: &Value, has_status: bool) -> bool {
+        differs_in_specification(new, old, has_status)
+    }
+
+    /// Schema for merges and field ownership.
+    fn merge_schema(&self) -> &Schema;
 }

@@ -8,17 +8,40 @@
 //!
 //! Behaviour follows kube-apiserver 1.36.
 
+mod admission;
+mod api;
+mod auth;
 mod body;
+mod bootstrap;
 mod builtin;
+mod catalogue;
+mod codec;
 mod config;
+mod definitions;
+mod discovery;
 pub mod error;
-pub(crate) mod kind;
+mod events;
+mod kind;
 mod logs;
+mod meta;
 mod names;
+mod negotiate;
+mod open;
+mod pipeline;
+mod request;
+mod respond;
+mod review;
+mod router;
 mod schema;
+mod selectors;
 mod server;
 mod service;
+mod store;
+mod table;
+mod time;
 mod user;
+mod watch;
+mod workers;
 
 pub use body::ApiBody;
 pub use config::{Config, StartError};

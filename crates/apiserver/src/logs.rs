@@ -1,5 +1,7 @@
 //! The seam to whoever runs pods: where `kubectl logs` gets its text from.
 
+mod serve;
+
 use std::io;
 
 use bytes::Bytes;

@@ -1,6 +1,7 @@
 //! The server as a `tower` service, for clients in the same process.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::FutureExt as _;
@@ -9,19 +10,19 @@ use http::{Request, Response};
 use http_body::Body;
 use tower::Service;
 
+use crate::api::Api;
 use crate::body::ApiBody;
-use crate::server::Handle;
 use crate::user::UserInfo;
 
 /// The API on behalf of one user; `kube::Client::new` takes it.
 #[derive(Clone)]
 pub struct ApiService {
-    server: Handle,
+    server: Arc<Api>,
     user: UserInfo,
 }
 
 impl ApiService {
-    pub(crate) fn new(server: Handle, user: UserInfo) -> Self {
+    pub(crate) fn new(server: Arc<Api>, user: UserInfo) -> Self {
         Self { server, user }
     }
 }

@@ -199,7 +199,15 @@ pub(super) fn of(error: &ApiError) -> Status {
             ),
             details(&GroupResource::new(&*resource.group, &**kind), name),
         ),
-        ApiError::ApplyConflict(conflicts) => apply_conflict(conflicts),
+        ApiError::ApplyConflict { message, causes } => about(
+            409,
+            "Conflict",
+            message.clone(),
+            Details {
+                causes: causes.clone(),
+                ..Details::default()
+            },
+        ),
         ApiError::Invalid { kind, name, errors } => about(
             422,
             "Invalid",
@@ -273,7 +281,7 @@ pub(super) fn of(error: &ApiError) -> Status {
         ApiError::RevisionTooLarge { requested, current } => about(
             504,
             "Timeout",
-            format!("Too large resource version: {requested}, current: {current}"),
+            format!("Timeout: Too large resource version: {requested}, current: {current}"),
             Details {
                 causes: vec![Cause {
                     reason: "ResourceVersionTooLarge".into(),
@@ -320,63 +328,6 @@ pub(super) fn of(error: &ApiError) -> Status {
     }
 }
 
-fn apply_conflict(conflicts: &[super::ApplyConflict]) -> Status {
-    let noun = if conflicts.len() == 1 {
-        "conflict"
-    } else {
-        "conflicts"
-    };
-    // Upstream groups by manager in the text: one manager on one line, several on lines each.
-    let mut managers: Vec<&str> = conflicts.iter().map(|c| c.manager.as_str()).collect();
-    managers.dedup();
-    let mut text = format!("Apply failed with {} {noun}:", conflicts.len());
-    let of = |manager: &str| -> Vec<&str> {
-        conflicts
-            .iter()
-            .filter(|c| c.manager == manager)
-            .map(|c| c.field.as_str())
-            .collect()
-    };
-    let one_line = managers.len() == 1 && conflicts.len() == 1;
-    for manager in &managers {
-        let fields = of(manager);
-        let lead = if managers.len() == 1 {
-            "conflict"
-        } else {
-            "\nconflict"
-        };
-        let plural = if fields.len() == 1 { "" } else { "s" };
-        if managers.len() == 1 {
-            text.push(' ');
-        }
-        text.push_str(&format!("{lead}{plural} with {manager}:"));
-        if fields.len() == 1 || one_line {
-            text.push_str(&format!(" {}", fields[0]));
-        } else {
-            for field in fields {
-                text.push_str(&format!("\n- {field}"));
-            }
-        }
-    }
-    let causes = conflicts
-        .iter()
-        .map(|c| Cause {
-            reason: "FieldManagerConflict".into(),
-            message: format!("conflict with {}", c.manager),
-            field: c.field.clone(),
-        })
-        .collect();
-    about(
-        409,
-        "Conflict",
-        text,
-        Details {
-            causes,
-            ..Details::default()
-        },
-    )
-}
-
 /// One error as it is, several in brackets with repetitions left out.
 fn aggregate(errors: &[FieldError]) -> String {
     let mut seen: Vec<String> = Vec::with_capacity(errors.len());
@@ -405,7 +356,7 @@ fn cause(error: &FieldError) -> Cause {
 mod tests {
     use serde_json::json;
 
-    use super::super::{ApplyConflict, GroupKind};
+    use super::super::GroupKind;
     use super::*;
 
     fn check(error: &ApiError, expect: &serde_json::Value) {
@@ -437,20 +388,6 @@ mod tests {
              immutable, spec: Required value]"
         );
         assert_eq!(status.details.unwrap().causes.len(), 3);
-    }
-
-    #[test]
-    fn one_apply_conflict_reads_as_upstream() {
-        let status = ApiError::ApplyConflict(vec![ApplyConflict {
-            manager: "\"kubectl-patch\" using demo.io/v1".into(),
-            field: ".spec.size".into(),
-        }])
-        .status();
-        assert_eq!(
-            status.message,
-            "Apply failed with 1 conflict: conflict with \"kubectl-patch\" using demo.io/v1: \
-             .spec.size"
-        );
     }
 
     #[test]
