@@ -4,6 +4,7 @@
 //! new one and puts it in place at once, so that discovery, documents and routing always agree.
 
 mod builtin;
+mod custom;
 mod order;
 mod resource;
 
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub(crate) use builtin::resources as builtin_resources;
+pub(crate) use custom::{Custom, template};
 pub(crate) use order::compare_versions;
 pub(crate) use resource::{Extra, Resource, Rows, Scaling};
 

@@ -16,9 +16,8 @@ pub(crate) use status::{condition, is_true, set_condition};
 pub(crate) use validate::validate;
 
 use crate::admission::DEFINITIONS;
-use crate::catalogue::{Resource, Rows, Scaling};
+use crate::catalogue::{Custom, Resource, Rows, Scaling};
 use crate::meta;
-use crate::open::Open;
 use crate::store::Key;
 
 /// Holds a definition until its objects are gone.
@@ -130,11 +129,19 @@ pub(crate) fn resources(definition: &Value) -> Vec<Arc<Resource>> {
     };
     versions(definition)
         .filter(|version| version["served"] == true || version["storage"] == true)
-        .map(|version| Arc::new(resource(definition, version, stored)))
+        .filter_map(|version| match Custom::compile(version) {
+            Ok(rules) => Some(Arc::new(resource(definition, version, stored, rules))),
+            Err(error) => {
+                // It was accepted, so an older server with other limits wrote it.
+                let name = meta::text(definition, "name");
+                tracing::error!(%error, definition = name, "a version of a definition is not served");
+                None
+            }
+        })
         .collect()
 }
 
-fn resource(definition: &Value, version: &Value, stored: &str) -> Resource {
+fn resource(definition: &Value, version: &Value, stored: &str, rules: Custom) -> Resource {
     let spec = &definition["spec"];
     let names = &spec["names"];
     let text = |value: &Value| -> Arc<str> { value.as_str().unwrap_or_default().into() };
@@ -160,9 +167,13 @@ fn resource(definition: &Value, version: &Value, stored: &str) -> Resource {
         singular: text(&names["singular"]),
         short_names: texts(&names["shortNames"]),
         categories: texts(&names["categories"]),
-        verbs: if served { VERBS.to_vec() } else { vec![] },
+        verbs: if served {
+            VERBS.iter().map(|verb| (*verb).to_owned()).collect()
+        } else {
+            vec![]
+        },
         namespaced: spec["scope"] == "Namespaced",
-        rules: Arc::new(Open::new(true)),
+        rules: Arc::new(rules),
         has_status: version["subresources"].get("status").is_some(),
         scaling: scaling(&version["subresources"]["scale"]),
         extras: vec![],

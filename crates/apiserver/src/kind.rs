@@ -102,6 +102,12 @@ pub(crate) trait KindRules: Send + Sync + Debug {
     /// Fills in defaults.
     fn default(&self, object: &mut Value);
 
+    /// The object that a create starts from, as far as ownership of fields is concerned: what a client
+    /// that sends nothing but the kind would create. `None` for nothing besides the kind.
+    fn empty(&self) -> Option<Value> {
+        None
+    }
+
     /// Does what the kind does with a write before it is validated: derived fields on create, fields
     /// that a write cannot change restored on update. `old` is `None` on create.
     fn prepare(&self, _new: &mut Value, _old: Option<&Value>, _part: Part) {}

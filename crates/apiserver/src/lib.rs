@@ -26,7 +26,6 @@ mod logs;
 mod meta;
 mod names;
 mod negotiate;
-mod open;
 mod pipeline;
 mod request;
 mod respond;

@@ -1,14 +1,10 @@
 //! Which objects of a list or watch are wanted: `labelSelector` and `fieldSelector`.
 
-mod fields;
-mod labels;
-
 use std::sync::Arc;
 
+use carto_query::labels::Labels;
+use carto_query::{fields, labels};
 use serde_json::Value;
-
-pub(crate) use fields::FieldSelector;
-pub(crate) use labels::LabelSelector;
 
 use crate::catalogue::Resource;
 use crate::error::ApiError;
@@ -18,61 +14,81 @@ use crate::store::Object;
 /// Both selectors of a request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Selection {
-    labels: LabelSelector,
-    fields: FieldSelector,
+    labels: labels::Selector,
+    fields: fields::Selector,
+    /// The name of an item path.
+    name: Option<String>,
 }
+
+const NAME: &str = "metadata.name";
+const NAMESPACE: &str = "metadata.namespace";
 
 impl Selection {
     /// Reads the selectors; an item path restricts to `name`.
     pub(crate) fn parse(query: &Query, resource: &Resource, name: &str) -> Result<Self, ApiError> {
-        let labels = LabelSelector::parse(query.text("labelSelector").unwrap_or_default())
-            .map_err(|error| {
-                ApiError::BadRequest(format!("unable to parse requirement: {error}"))
-            })?;
-        let mut fields = FieldSelector::parse(query.text("fieldSelector").unwrap_or_default())
-            .map_err(ApiError::BadRequest)?;
-        for field in fields.names() {
-            let known = match field {
-                "metadata.name" => true,
-                "metadata.namespace" => resource.namespaced || !resource.is_custom(),
-                other => resource.rules.selectable(&Value::Null, other).is_some(),
-            };
+        let bad = |error: &dyn ToString| ApiError::BadRequest(error.to_string());
+        let labels = query.text("labelSelector").unwrap_or_default();
+        let labels = labels::Selector::parse(labels).map_err(|error| bad(&error))?;
+        let fields = query.text("fieldSelector").unwrap_or_default();
+        let fields = fields::Selector::parse(fields).map_err(|error| bad(&error))?;
+        for term in fields.terms() {
+            let known = matches!(term.field.as_str(), NAME | NAMESPACE)
+                || resource
+                    .rules
+                    .selectable(&Value::Null, &term.field)
+                    .is_some();
             if !known {
                 return Err(ApiError::BadRequest(format!(
-                    "field label not supported: {field}"
+                    "field label not supported: {}",
+                    term.field
                 )));
             }
         }
-        if !name.is_empty() {
-            fields.require("metadata.name", name);
-        }
-        Ok(Self { labels, fields })
+        let name = (!name.is_empty()).then(|| name.to_owned());
+        Ok(Self {
+            labels,
+            fields,
+            name,
+        })
     }
 
     pub(crate) fn is_everything(&self) -> bool {
-        self.labels.is_everything() && self.fields.is_everything()
+        self.labels.is_empty() && self.fields.is_empty() && self.name.is_none()
     }
 
     /// The name that an object must have, if one is required.
     pub(crate) fn name(&self) -> Option<&str> {
-        self.fields.required("metadata.name")
+        self.name
+            .as_deref()
+            .or_else(|| self.fields.required_value(NAME))
     }
 
     pub(crate) fn matches(&self, resource: &Resource, object: &Arc<Object>) -> bool {
-        if !self.labels.matches(|key| object.label(key)) {
+        if self
+            .name
+            .as_deref()
+            .is_some_and(|name| name != &*object.key.name)
+            || !self.labels.matches(&**object)
+        {
             return false;
         }
-        if self.fields.is_everything() {
-            return true;
-        }
         let mut value: Option<Value> = None;
-        self.fields.matches(|field| match field {
-            "metadata.name" => Some(object.key.name.to_string()),
-            "metadata.namespace" => Some(object.key.namespace.to_string()),
-            other => {
-                let value = value.get_or_insert_with(|| resource.load(object));
-                resource.rules.selectable(value, other)
-            }
+        self.fields.terms().iter().all(|term| {
+            let equal = match term.field.as_str() {
+                NAME => term.value == *object.key.name,
+                NAMESPACE => term.value == *object.key.namespace,
+                other => {
+                    let value = value.get_or_insert_with(|| resource.load(object));
+                    resource.rules.selectable(value, other).unwrap_or_default() == term.value
+                }
+            };
+            equal != term.negated
         })
+    }
+}
+
+impl Labels for Object {
+    fn label(&self, key: &str) -> Option<&str> {
+        Self::label(self, key)
     }
 }

@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use crate::api::Api;
 use crate::catalogue;
 use crate::config::{Config, StartError};
-use crate::open::Open;
 use crate::service::ApiService;
 use crate::store::{Limits, OpenError, Store};
 use crate::user::UserInfo;
@@ -33,7 +32,7 @@ impl ApiServer {
     /// See [`StartError`]; every text says what to do.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let store = open(config.state_dir.as_deref()).await?;
-        let builtin = catalogue::builtin_resources(|_, _, _| Some(Arc::new(Open::new(false))));
+        let builtin = catalogue::builtin_resources();
         let api = Arc::new(Api::new(store, builtin, config.rbac, config.pod_logs));
         workers::load_definitions(&api);
         bootstrap::namespaces(&api).await.map_err(other)?;

@@ -45,3 +45,11 @@ pub(crate) fn row(call: &Call, value: &Value, version: &str) -> Value {
     };
     json!({"cells": cells, "object": object})
 }
+
+/// How long ago a time was, as cells show it.
+pub(crate) fn age(time: &str, now_seconds: i64) -> String {
+    time::parse(time).map_or_else(
+        || "<invalid>".into(),
+        |at| time::human_duration(now_seconds - at),
+    )
+}

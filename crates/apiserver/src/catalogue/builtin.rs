@@ -1,190 +1,138 @@
-//! The built-in resources, one row each.
+//! The built-in resources: those of the data of the server that this one can honestly serve.
 //!
-//! A closed list: what is not here is not in discovery. Source of names, short names, categories and
-//! verbs: discovery of kube-apiserver 1.36.
+//! Names, verbs and subresources come with the data, from discovery of a kube-apiserver; here stands
+//! how the pipelines treat each kind. A closed list: what is not in it is not in discovery.
 
 use std::sync::Arc;
 
+use carto_merge::smd::Schema;
+use serde_json::Value;
+
 use super::resource::{Extra, Resource, Rows, Scaling};
-use crate::kind::KindRules;
+use crate::builtin::{self, BuiltinKind};
+use crate::error::FieldError;
+use crate::kind::{Column, KindRules, Part};
+use crate::table;
 
-/// Verbs of a stored resource.
-const ALL: &[&str] = &[
-    "create",
-    "delete",
-    "deletecollection",
-    "get",
-    "list",
-    "patch",
-    "update",
-    "watch",
-];
-/// Verbs of a review.
-const REVIEW: &[&str] = &["create"];
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Scope {
-    Namespaced,
-    Cluster,
-}
-
-use Scope::{Cluster, Namespaced};
-
-/// Properties of a row; letters keep the table readable.
-#[derive(Clone, Copy)]
-struct Traits(&'static str);
-
-impl Traits {
-    fn has(self, letter: char) -> bool {
-        self.0.contains(letter)
-    }
-}
-
-struct Row {
-    group: &'static str,
-    version: &'static str,
-    kind: &'static str,
-    plural: &'static str,
-    scope: Scope,
-    short: &'static [&'static str],
-    categories: &'static [&'static str],
-    /// `s` has a status subresource, `x` is scaled, `c` a replace creates, `r` needs a revision for a
-    /// replace, `d` a delete answers with the object, `i` nothing runs it here, `v` is not stored.
-    traits: Traits,
-    extras: &'static [Extra],
-}
-
-const fn row(
-    group: &'static str,
-    version: &'static str,
-    kind: &'static str,
-    plural: &'static str,
-    scope: Scope,
-    short: &'static [&'static str],
-    traits: &'static str,
-) -> Row {
-    Row {
-        group,
-        version,
-        kind,
-        plural,
-        scope,
-        short,
-        categories: &[],
-        traits: Traits(traits),
-        extras: &[],
-    }
-}
-
-const POD_EXTRAS: &[Extra] = &[
-    Extra::Stream("attach"),
-    Extra::Eviction,
-    Extra::Stream("exec"),
-    Extra::Log,
-    Extra::Stream("portforward"),
+/// Kinds of the data that are not served: storing them without doing what they ask for would be a lie.
+const NOT_SERVED: &[&str] = &[
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
 ];
 
-const IN_ALL: &[&str] = &["all"];
+/// A replace of these creates what is not there.
+const CREATED_BY_REPLACE: &[&str] = &["Event", "Lease"];
 
-#[rustfmt::skip]
-const ROWS: &[Row] = &[
-    row("", "v1", "ConfigMap", "configmaps", Namespaced, &["cm"], ""),
-    row("", "v1", "Endpoints", "endpoints", Namespaced, &["ep"], ""),
-    row("", "v1", "Event", "events", Namespaced, &["ev"], "c"),
-    row("", "v1", "LimitRange", "limitranges", Namespaced, &["limits"], ""),
-    Row { extras: &[Extra::Finalize], ..row("", "v1", "Namespace", "namespaces", Cluster, &["ns"], "s") },
-    row("", "v1", "Node", "nodes", Cluster, &["no"], "s"),
-    row("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", Namespaced, &["pvc"], "sd"),
-    Row { categories: IN_ALL, extras: POD_EXTRAS, ..row("", "v1", "Pod", "pods", Namespaced, &["po"], "sdi") },
-    row("", "v1", "ResourceQuota", "resourcequotas", Namespaced, &["quota"], "sd"),
-    row("", "v1", "Secret", "secrets", Namespaced, &[], ""),
-    Row { extras: &[Extra::Token], ..row("", "v1", "ServiceAccount", "serviceaccounts", Namespaced, &["sa"], "d") },
-    Row { categories: IN_ALL, ..row("", "v1", "Service", "services", Namespaced, &["svc"], "sd") },
-    Row { categories: &["api-extensions"], ..row("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", Cluster, &["crd", "crds"], "s") },
-    row("apps", "v1", "ControllerRevision", "controllerrevisions", Namespaced, &[], ""),
-    Row { categories: IN_ALL, ..row("apps", "v1", "DaemonSet", "daemonsets", Namespaced, &["ds"], "si") },
-    Row { categories: IN_ALL, ..row("apps", "v1", "Deployment", "deployments", Namespaced, &["deploy"], "sxi") },
-    Row { categories: IN_ALL, ..row("apps", "v1", "ReplicaSet", "replicasets", Namespaced, &["rs"], "sxi") },
-    Row { categories: IN_ALL, ..row("apps", "v1", "StatefulSet", "statefulsets", Namespaced, &["sts"], "sxi") },
-    row("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", Cluster, &[], "v"),
-    row("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", Cluster, &[], "v"),
-    row("authorization.k8s.io", "v1", "LocalSubjectAccessReview", "localsubjectaccessreviews", Namespaced, &[], "v"),
-    row("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", Cluster, &[], "v"),
-    row("authorization.k8s.io", "v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", Cluster, &[], "v"),
-    row("authorization.k8s.io", "v1", "SubjectAccessReview", "subjectaccessreviews", Cluster, &[], "v"),
-    Row { categories: IN_ALL, ..row("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", Namespaced, &["hpa"], "s") },
-    Row { categories: IN_ALL, ..row("batch", "v1", "CronJob", "cronjobs", Namespaced, &["cj"], "si") },
-    Row { categories: IN_ALL, ..row("batch", "v1", "Job", "jobs", Namespaced, &[], "si") },
-    row("coordination.k8s.io", "v1", "Lease", "leases", Namespaced, &[], "c"),
-    row("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", Namespaced, &[], ""),
-    row("events.k8s.io", "v1", "Event", "events", Namespaced, &["ev"], "c"),
-    row("networking.k8s.io", "v1", "Ingress", "ingresses", Namespaced, &["ing"], "s"),
-    row("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", Namespaced, &["netpol"], ""),
-    row("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", Namespaced, &["pdb"], "s"),
-    row("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", Cluster, &[], ""),
-    row("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", Cluster, &[], ""),
-    row("rbac.authorization.k8s.io", "v1", "Role", "roles", Namespaced, &[], ""),
-    row("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", Namespaced, &[], ""),
-    row("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", Cluster, &["pc"], ""),
-    row("storage.k8s.io", "v1", "StorageClass", "storageclasses", Cluster, &["sc"], ""),
+/// A delete of these answers with the object.
+const RETURNED_WHEN_DELETED: &[&str] = &[
+    "PersistentVolumeClaim",
+    "Pod",
+    "ResourceQuota",
+    "Service",
+    "ServiceAccount",
 ];
 
-/// The built-in resources for which `rules` knows the kind, by group, version and kind.
-pub(crate) fn resources(
-    rules: impl Fn(&str, &str, &str) -> Option<Arc<dyn KindRules>>,
-) -> Vec<Arc<Resource>> {
-    ROWS.iter()
-        .filter_map(|row| rules(row.group, row.version, row.kind).map(|rules| build(row, rules)))
-        .map(Arc::new)
+/// These are run by somebody, or nothing happens.
+const RUN: &[&str] = &[
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Job",
+    "Pod",
+    "ReplicaSet",
+    "StatefulSet",
+];
+
+/// These count changes of their specification.
+///
+/// Source: kubernetes `pkg/registry/*/strategy.go` (`PrepareForCreate`), v1.36.
+const GENERATIONS: &[&str] = &[
+    "CronJob",
+    "CustomResourceDefinition",
+    "DaemonSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "Job",
+    "NetworkPolicy",
+    "Pod",
+    "PodDisruptionBudget",
+    "PriorityClass",
+    "ReplicaSet",
+    "StatefulSet",
+];
+
+/// The built-in resources.
+pub(crate) fn resources() -> Vec<Arc<Resource>> {
+    builtin::kinds()
+        .iter()
+        .filter(|kind| !NOT_SERVED.contains(&&*kind.kind))
+        .map(|kind| Arc::new(resource(kind)))
         .collect()
 }
 
-fn build(row: &Row, rules: Arc<dyn KindRules>) -> Resource {
-    let api_version: Arc<str> = if row.group.is_empty() {
-        row.version.into()
-    } else {
-        format!("{}/{}", row.group, row.version).into()
-    };
-    let of_events_group = row.group == "events.k8s.io";
-    let is_virtual = row.traits.has('v');
-    let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+fn resource(kind: &'static BuiltinKind) -> Resource {
+    let of_events_group = kind.group == "events.k8s.io";
+    let is_virtual = kind.verbs == ["create"];
     let (storage_group, stored_api_version) = if of_events_group {
-        ("", Arc::from("v1"))
+        ("", "v1".to_owned())
     } else {
-        (row.group, api_version.clone())
+        (&*kind.group, kind.api_version())
     };
+    let is_one_of = |list: &[&str]| list.contains(&&*kind.kind);
     Resource {
-        group: row.group.into(),
-        version: row.version.into(),
-        stored_api_version,
-        api_version,
-        kind: row.kind.into(),
-        list_kind: format!("{}List", row.kind).into(),
-        plural: row.plural.into(),
-        singular: row.kind.to_lowercase().into(),
-        short_names: texts(row.short),
-        categories: texts(row.categories),
-        verbs: if is_virtual { REVIEW } else { ALL }.to_vec(),
-        namespaced: row.scope == Namespaced,
-        storage: format!("{storage_group}/{}", row.plural).into(),
-        rows: if of_events_group {
-            Rows::Events
-        } else if is_virtual {
-            Rows::Virtual
-        } else {
-            Rows::Stored
+        group: kind.group.as_str().into(),
+        version: kind.version.as_str().into(),
+        api_version: kind.api_version().into(),
+        stored_api_version: stored_api_version.into(),
+        kind: kind.kind.as_str().into(),
+        list_kind: kind.list_kind().into(),
+        plural: kind.plural.as_str().into(),
+        singular: kind.singular.as_str().into(),
+        short_names: kind.short_names.clone(),
+        categories: kind.categories.clone(),
+        verbs: kind.verbs.clone(),
+        namespaced: kind.namespaced,
+        storage: format!("{storage_group}/{}", kind.plural).into(),
+        rows: match (of_events_group, is_virtual) {
+            (true, _) => Rows::Events,
+            (_, true) => Rows::Virtual,
+            _ => Rows::Stored,
         },
-        rules,
-        has_status: row.traits.has('s'),
-        scaling: row.traits.has('x').then(scaling),
-        extras: row.extras.to_vec(),
+        rules: Arc::new(Builtin(kind)),
+        has_status: kind.has_status(),
+        scaling: has(kind, "scale").then(scaling),
+        extras: extras(kind),
         definition: None,
-        create_on_update: row.traits.has('c'),
-        unconditional_update: !row.traits.has('r'),
-        returns_deleted: row.traits.has('d'),
-        inert: row.traits.has('i'),
+        create_on_update: is_one_of(CREATED_BY_REPLACE),
+        unconditional_update: true,
+        returns_deleted: is_one_of(RETURNED_WHEN_DELETED),
+        inert: is_one_of(RUN),
         deprecation: None,
     }
+}
+
+fn has(kind: &BuiltinKind, subresource: &str) -> bool {
+    kind.subresources.iter().any(|sub| sub.name == subresource)
+}
+
+fn extras(kind: &BuiltinKind) -> Vec<Extra> {
+    const KNOWN: &[Extra] = &[
+        Extra::Stream("attach"),
+        Extra::Stream("ephemeralcontainers"),
+        Extra::Stream("exec"),
+        Extra::Finalize,
+        Extra::Log,
+        Extra::Stream("portforward"),
+        Extra::Token,
+    ];
+    KNOWN
+        .iter()
+        .copied()
+        .filter(|extra| has(kind, extra.name()))
+        .collect()
 }
 
 /// All built-in kinds that scale keep their numbers in the same places.
@@ -194,5 +142,102 @@ fn scaling() -> Scaling {
         spec_replicas: path("spec.replicas"),
         status_replicas: path("status.replicas"),
         selector: Some(path("spec.selector")),
+    }
+}
+
+/// A built-in kind, for the pipelines.
+#[derive(Debug)]
+struct Builtin(&'static BuiltinKind);
+
+/// Fields that selectors may name, and where they are.
+const SELECTABLE: &[(&str, &str, &str)] = &[
+    ("Event", "involvedObject.kind", "/involvedObject/kind"),
+    (
+        "Event",
+        "involvedObject.namespace",
+        "/involvedObject/namespace",
+    ),
+    ("Event", "involvedObject.name", "/involvedObject/name"),
+    ("Event", "involvedObject.uid", "/involvedObject/uid"),
+    (
+        "Event",
+        "involvedObject.apiVersion",
+        "/involvedObject/apiVersion",
+    ),
+    (
+        "Event",
+        "involvedObject.resourceVersion",
+        "/involvedObject/resourceVersion",
+    ),
+    (
+        "Event",
+        "involvedObject.fieldPath",
+        "/involvedObject/fieldPath",
+    ),
+    ("Event", "reason", "/reason"),
+    ("Event", "reportingComponent", "/reportingComponent"),
+    ("Event", "source", "/source/component"),
+    ("Event", "type", "/type"),
+    ("Event", "regarding.kind", "/regarding/kind"),
+    ("Event", "regarding.namespace", "/regarding/namespace"),
+    ("Event", "regarding.name", "/regarding/name"),
+    ("Event", "regarding.uid", "/regarding/uid"),
+    ("Job", "status.successful", "/status/succeeded"),
+    ("Namespace", "status.phase", "/status/phase"),
+    ("Node", "spec.unschedulable", "/spec/unschedulable"),
+    ("Pod", "spec.nodeName", "/spec/nodeName"),
+    ("Pod", "spec.restartPolicy", "/spec/restartPolicy"),
+    ("Pod", "spec.schedulerName", "/spec/schedulerName"),
+    ("Pod", "spec.serviceAccountName", "/spec/serviceAccountName"),
+    ("Pod", "status.phase", "/status/phase"),
+    ("Pod", "status.podIP", "/status/podIP"),
+    ("ReplicaSet", "status.replicas", "/status/replicas"),
+    ("Secret", "type", "/type"),
+];
+
+impl KindRules for Builtin {
+    fn decode(&self, object: &mut Value) -> Result<Vec<String>, String> {
+        self.0.decode(object)
+    }
+
+    fn default(&self, object: &mut Value) {
+        self.0.default(object);
+    }
+
+    fn empty(&self) -> Option<Value> {
+        Some(self.0.empty())
+    }
+
+    fn validate(&self, _new: &Value, _old: Option<&Value>, _part: Part) -> Vec<FieldError> {
+        vec![]
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        vec![Column::name(), Column::age()]
+    }
+
+    fn cells(&self, object: &Value, now_seconds: i64) -> Vec<Value> {
+        let created = object["metadata"]["creationTimestamp"].as_str();
+        let age = created.map_or_else(|| "<unknown>".into(), |t| table::age(t, now_seconds));
+        vec![object["metadata"]["name"].clone(), age.into()]
+    }
+
+    fn selectable(&self, object: &Value, field: &str) -> Option<String> {
+        let (_, _, path) = SELECTABLE
+            .iter()
+            .find(|(kind, name, _)| *kind == self.0.kind && *name == field)?;
+        Some(match object.pointer(path) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        })
+    }
+
+    fn counts_generations(&self) -> bool {
+        GENERATIONS.contains(&&*self.0.kind)
+    }
+
+    fn merge_schema(&self) -> &Schema {
+        self.0.merge_schema()
     }
 }

@@ -70,7 +70,7 @@ pub(crate) struct Resource {
     pub(crate) singular: Arc<str>,
     pub(crate) short_names: Vec<String>,
     pub(crate) categories: Vec<String>,
-    pub(crate) verbs: Vec<&'static str>,
+    pub(crate) verbs: Vec<String>,
     pub(crate) namespaced: bool,
     /// Group and plural under which it is stored.
     pub(crate) storage: Arc<str>,
@@ -113,7 +113,7 @@ impl Resource {
     }
 
     pub(crate) fn allows(&self, verb: &str) -> bool {
-        self.verbs.contains(&verb)
+        self.verbs.iter().any(|allowed| allowed == verb)
     }
 
     pub(crate) fn extra(&self, name: &str) -> Option<Extra> {

@@ -4,8 +4,10 @@
 
 use serde_json::Value;
 
+use crate::catalogue::template;
 use crate::error::FieldError;
 use crate::names;
+use crate::schema::{Structural, check_definition_schema};
 
 /// Problems of a definition; `old` is `None` on create.
 pub(crate) fn validate(definition: &Value, old: Option<&Value>) -> Vec<FieldError> {
@@ -119,6 +121,10 @@ fn validate_versions(spec: &Value, errors: &mut Vec<FieldError>) {
         return;
     }
     let mut seen: Vec<&str> = vec![];
+    // Upstream reports problems of a schema that all versions share where it once stood alone.
+    let shared = versions
+        .iter()
+        .all(|version| version["schema"] == versions[0]["schema"]);
     for (index, version) in versions.iter().enumerate() {
         let path = format!("{PATH}[{index}]");
         let name = version["name"].as_str().unwrap_or_default();
@@ -144,6 +150,19 @@ fn validate_versions(spec: &Value, errors: &mut Vec<FieldError>) {
                 format!("{path}.schema.openAPIV3Schema"),
                 "schemas are required",
             ));
+        } else if index == 0 || !shared {
+            let at = if shared {
+                "spec.validation.openAPIV3Schema".to_owned()
+            } else {
+                format!("{path}.schema.openAPIV3Schema")
+            };
+            let problems = check_definition_schema(schema, &at);
+            if problems.is_empty()
+                && let Err(found) = Structural::compile(schema, &at)
+            {
+                errors.extend(found);
+            }
+            errors.extend(problems);
         }
         validate_scale(&version["subresources"]["scale"], &path, errors);
         validate_columns(&version["additionalPrinterColumns"], &path, errors);
@@ -213,8 +232,17 @@ fn validate_columns(columns: &Value, path: &str, errors: &mut Vec<FieldError>) {
                 "must be one of boolean,date,integer,number,string",
             )),
         }
-        if column["jsonPath"].as_str().unwrap_or_default().is_empty() {
-            errors.push(FieldError::required(format!("{path}.jsonPath"), ""));
+        match column["jsonPath"].as_str().unwrap_or_default() {
+            "" => errors.push(FieldError::required(format!("{path}.jsonPath"), "")),
+            text => {
+                if let Err(error) = template(text) {
+                    errors.push(FieldError::invalid(
+                        format!("{path}.jsonPath"),
+                        text,
+                        error.to_string(),
+                    ));
+                }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 use carto_merge::fieldpath::{Filter, PathElement, Pattern, Set};
 use carto_merge::managed;
 use carto_merge::smd::{self, ApplyError, Schema};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::Call;
 use crate::catalogue::{Catalogue, Resource};
@@ -29,6 +29,13 @@ impl smd::Versions for Versions<'_> {
             .versions(self.resource)
             .find(|version| *api_version == *version.api_version)
             .map(|version| version.rules.merge_schema())
+    }
+
+    fn empty(&self, api_version: &str, kind: &str) -> Value {
+        self.resource
+            .rules
+            .empty()
+            .unwrap_or_else(|| json!({"apiVersion": api_version, "kind": kind}))
     }
 }
 
