@@ -239,9 +239,9 @@ pub(crate) fn mark_deleted(call: &Call, object: &mut Value) {
 
 impl Api {
     /// What follows at once from a write, before its reply.
-    #[expect(
-        clippy::unused_async,
-        reason = "rules about rights are read again from the store"
-    )]
-    pub(crate) async fn after_write(&self, _call: &Call, _object: &Object) {}
+    pub(crate) fn after_write(&self, object: &Object) {
+        if object.key.resource.starts_with(crate::auth::GROUP) {
+            self.policy.forget();
+        }
+    }
 }

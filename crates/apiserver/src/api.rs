@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
+use crate::auth::{Credentials, PolicyCache};
 use crate::catalogue::{Catalogue, Resource};
 use crate::error::ApiError;
 use crate::logs::PodLogs;
@@ -16,6 +17,8 @@ pub(crate) struct Api {
     builtin: Vec<Arc<Resource>>,
     catalogue: RwLock<Arc<Catalogue>>,
     pub(crate) rbac: bool,
+    pub(crate) policy: PolicyCache,
+    pub(crate) credentials: Credentials,
     pub(crate) pod_logs: Option<Arc<dyn PodLogs>>,
     /// Workers that have seen everything that was there at the start.
     ready: tokio::sync::watch::Sender<usize>,
@@ -24,7 +27,7 @@ pub(crate) struct Api {
 }
 
 /// Number of workers that report; see `workers::start`.
-const WORKERS: usize = 5;
+const WORKERS: usize = 6;
 
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -36,17 +39,21 @@ impl Api {
     pub(crate) fn new(
         store: Store,
         builtin: Vec<Arc<Resource>>,
+        credentials: Credentials,
         rbac: bool,
         pod_logs: Option<Arc<dyn PodLogs>>,
     ) -> Self {
         let catalogue = RwLock::new(Arc::new(Catalogue::new(builtin.iter().cloned())));
         let ready = tokio::sync::watch::Sender::new(0);
         let address = OnceLock::new();
+        let policy = PolicyCache::default();
         Self {
             store,
             builtin,
             catalogue,
             rbac,
+            policy,
+            credentials,
             pod_logs,
             ready,
             address,

@@ -1,53 +1,22 @@
-//! Who may do what.
+//! Who asks, and what they may do.
 
-use http::HeaderMap;
-use serde_json::Value;
+mod aggregate;
+mod authenticate;
+mod authorize;
+mod escalation;
+mod impersonate;
+mod policy;
+mod review;
+mod rules;
+mod tokens;
 
-use crate::api::{Api, Call};
-use crate::error::ApiError;
-use crate::request::{Query, Target, Verb};
-use crate::user::UserInfo;
+pub(crate) use aggregate::run as aggregate_cluster_roles;
+pub(crate) use authenticate::{Credentials, authenticate};
+pub(crate) use authorize::{authorize, authorize_path};
+pub(crate) use escalation::check_escalation;
+pub(crate) use impersonate::impersonate;
+pub(crate) use policy::PolicyCache;
+pub(crate) use tokens::TokenKey;
 
-/// Whether the user may do `verb` on `target`.
-pub(crate) fn authorize(
-    api: &Api,
-    user: &UserInfo,
-    verb: Verb,
-    target: &Target,
-    query: &Query,
-) -> Result<(), ApiError> {
-    let _ = (api, user, verb, target, query);
-    Ok(())
-}
-
-/// Whether the user may read a path.
-pub(crate) fn authorize_path(
-    api: &Api,
-    user: &UserInfo,
-    verb: &str,
-    path: &str,
-) -> Result<(), ApiError> {
-    let _ = (api, user, verb, path);
-    Ok(())
-}
-
-/// The user on whose behalf the request is, when the author may act as that one.
-pub(crate) fn impersonate(
-    api: &Api,
-    user: UserInfo,
-    headers: &HeaderMap,
-) -> Result<UserInfo, ApiError> {
-    let _ = (api, headers);
-    Ok(user)
-}
-
-/// Nobody gives away rights that they do not have.
-pub(crate) fn check_escalation(
-    api: &Api,
-    call: &Call,
-    new: &Value,
-    old: Option<&Value>,
-) -> Result<(), ApiError> {
-    let _ = (api, call, new, old);
-    Ok(())
-}
+/// The group of the kinds that say who may do what.
+pub(crate) const GROUP: &str = "rbac.authorization.k8s.io";

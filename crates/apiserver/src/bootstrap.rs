@@ -1,5 +1,7 @@
 //! What is there from the first start on.
 
+mod rights;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,13 +26,41 @@ const MANAGER: &str = "carto-apiserver";
 const ESTABLISH: Duration = Duration::from_secs(10);
 
 /// Creates what every cluster has.
-pub(crate) async fn namespaces(api: &Api) -> Result<(), ApiError> {
+pub(crate) async fn objects(api: &Api, authority: &str) -> Result<(), ApiError> {
     for name in STANDARD_NAMESPACES {
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         ensure(api, NAMESPACES, "", namespace).await?;
     }
-    Ok(())
+    for (plural, object) in rights::objects() {
+        ensure(api, &format!("{}/{plural}", crate::auth::GROUP), "", object).await?;
+    }
+    let trust = json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": authority}});
+    ensure(api, "/configmaps", "kube-public", trust).await?;
+    ensure(api, "/configmaps", "kube-public", capabilities()).await
+}
+
+/// What this server does and does not do, for people and programs that look.
+fn capabilities() -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "server-capabilities"},
+        "data": {
+            "custom-resources": "on",
+            "server-side-apply": "on",
+            "watch": "on",
+            "garbage-collection": "on",
+            "rbac": "on when the server is told to enforce it",
+            "service-account-tokens": "on",
+            "admission-webhooks": "off: their configurations are not served",
+            "admission-policies": "off: they are not served",
+            "conversion-webhooks": "off: definitions that ask for one are refused",
+            "workloads": "stored; run only when something on this machine runs them",
+            "encryption-at-rest": "off: files are readable by their owner only",
+        },
+    })
 }
 
 /// Creates an object unless it is there.

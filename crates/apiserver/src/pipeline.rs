@@ -15,6 +15,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 pub(crate) use delete::{DeleteOptions, Deleted, FOREGROUND, ORPHAN, Propagation};
+pub(crate) use intake::check_type;
 pub(crate) use patch::PatchFormat;
 pub(crate) use read::{ListPage, ListRequest};
 pub(crate) use scale::{scale_of, scaling};

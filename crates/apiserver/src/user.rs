@@ -21,6 +21,18 @@ impl UserInfo {
     /// The group of everybody who is known.
     pub const AUTHENTICATED: &'static str = "system:authenticated";
 
+    /// The name of those who did not say who they are.
+    pub const ANONYMOUS: &'static str = "system:anonymous";
+
+    /// Somebody who did not say who it is.
+    pub(crate) fn anonymous() -> Self {
+        Self {
+            name: Self::ANONYMOUS.into(),
+            groups: vec!["system:unauthenticated".into()],
+            ..Self::default()
+        }
+    }
+
     /// A user who may do everything.
     pub fn admin() -> Self {
         Self::new("admin", [Self::MASTERS])

@@ -39,6 +39,7 @@ pub(crate) fn start(api: &Arc<Api>, stop: &CancellationToken) -> JoinSet<()> {
     add(Box::pin(namespaces::run(api.clone())));
     add(Box::pin(service_accounts::run(api.clone())));
     add(Box::pin(events::run(api.clone())));
+    add(Box::pin(crate::auth::aggregate_cluster_roles(api.clone())));
     workers
 }
 

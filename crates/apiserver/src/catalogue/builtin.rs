@@ -12,7 +12,7 @@ use super::resource::{Extra, Resource, Rows, Scaling};
 use crate::builtin::{self, BuiltinKind};
 use crate::error::FieldError;
 use crate::kind::{Column, KindRules, Part};
-use crate::table;
+use crate::{names, table};
 
 /// Kinds of the data that are not served: storing them without doing what they ask for would be a lie.
 const NOT_SERVED: &[&str] = &[
@@ -210,6 +210,15 @@ impl KindRules for Builtin {
 
     fn validate(&self, _new: &Value, _old: Option<&Value>, _part: Part) -> Vec<FieldError> {
         vec![]
+    }
+
+    fn validate_name(&self, name: &str) -> Vec<String> {
+        match (&*self.0.group, &*self.0.kind) {
+            (crate::auth::GROUP, _) => names::path_segment(name),
+            (_, "Namespace") => names::dns1123_label(name),
+            (_, "Service") => names::dns1035_label(name),
+            _ => names::dns1123_subdomain(name),
+        }
     }
 
     fn columns(&self) -> Vec<Column> {

@@ -129,7 +129,7 @@ impl Api {
             .write(Write::create(draft, guards))
             .await
             .map_err(|error| call.refused(error, name))?;
-        self.after_write(call, &stored).await;
+        self.after_write(&stored);
         Ok(Written {
             object: Outcome::Stored(stored),
             created: true,

@@ -223,7 +223,7 @@ impl Api {
             }
             return match self.store.write(Write::delete(there)).await {
                 Ok(gone) => {
-                    self.after_write(call, &gone).await;
+                    self.after_write(&gone);
                     Ok(answer(call, there.clone()))
                 }
                 Err(WriteError::Changed(Some(_))) => Err(Attempt::Again),
@@ -250,7 +250,7 @@ impl Api {
         let write = Write::replace(resource.draft(there.key.clone(), new), there.revision);
         match self.store.write(write).await {
             Ok(marked) => {
-                self.after_write(call, &marked).await;
+                self.after_write(&marked);
                 Ok(Deleted::Object(Outcome::Stored(marked)))
             }
             Err(WriteError::Changed(Some(_))) => Err(Attempt::Again),

@@ -54,7 +54,7 @@ fn cannot_be_handled(resource: &Resource, text: &str) -> ApiError {
 }
 
 /// The object must be of the kind and version that the path is about.
-pub(super) fn check_type(resource: &Resource, value: &mut Value) -> Result<(), ApiError> {
+pub(crate) fn check_type(resource: &Resource, value: &mut Value) -> Result<(), ApiError> {
     let Some(object) = value.as_object_mut() else {
         return Err(cannot_be_handled(resource, "an object is expected"));
     };

@@ -124,7 +124,7 @@ impl Api {
                 }
                 Prepared::Write(write) => match self.store.write(*write).await {
                     Ok(stored) => {
-                        self.after_write(call, &stored).await;
+                        self.after_write(&stored);
                         return Ok(Written {
                             object: Outcome::Stored(stored),
                             created: false,
@@ -135,7 +135,7 @@ impl Api {
                 },
                 Prepared::Delete(last) => match self.store.write(Write::delete(&there)).await {
                     Ok(gone) => {
-                        self.after_write(call, &gone).await;
+                        self.after_write(&gone);
                         return Ok(Written {
                             object: Outcome::Rehearsed(last),
                             created: false,

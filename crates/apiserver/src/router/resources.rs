@@ -198,7 +198,7 @@ impl Api {
         self.with_warnings(call, response)
     }
 
-    pub(super) fn with_warnings(
+    pub(crate) fn with_warnings(
         &self,
         call: &Call,
         mut response: Response<ApiBody>,

@@ -2,3 +2,4 @@
 
 mod fixtures;
 mod objects;
+mod port;
