@@ -107,7 +107,13 @@ impl RunnablePass {
                 Stage::Begin => self.begin(),
                 Stage::Selecting(selecting) => match selecting.resume(reply.take()) {
                     selected::Progress::Ask(selecting, request) => {
-                        if let Request::List { gvk, namespace, labels, .. } = &request {
+                        if let Request::List {
+                            gvk,
+                            namespace,
+                            labels,
+                            ..
+                        } = &request
+                        {
                             self.depends_on.insert(Dependency::Selected {
                                 gvk: gvk.clone(),
                                 namespace: namespace.clone(),
@@ -118,7 +124,11 @@ impl RunnablePass {
                         return Step::Do(request);
                     }
                     selected::Progress::Found(selected) => self.run(&selected),
-                    selected::Progress::Failed { text, forbidden, retry } => {
+                    selected::Progress::Failed {
+                        text,
+                        forbidden,
+                        retry,
+                    } => {
                         if forbidden {
                             self.forbidden();
                         }

@@ -64,13 +64,22 @@ enum State {
 pub(crate) enum Progress {
     Ask(Box<Selecting>, Request),
     Found(Value),
-    Failed { text: String, forbidden: bool, retry: bool },
+    Failed {
+        text: String,
+        forbidden: bool,
+        retry: bool,
+    },
 }
 
 impl Selecting {
     /// Begins.
     pub(crate) fn new(selector: Selector, namespace: &str, account: ServiceAccountKey) -> Self {
-        Self { namespace: namespace.into(), account, state: State::Start, selector }
+        Self {
+            namespace: namespace.into(),
+            account,
+            state: State::Start,
+            selector,
+        }
     }
 
     /// Goes on with the reply to the last request.
@@ -147,6 +156,10 @@ impl Selecting {
             self.selector.kind
         );
         let forbidden = failure.is_some_and(|failure| failure.kind == FailureKind::Forbidden);
-        Progress::Failed { text, forbidden, retry: failure.is_some() && !forbidden }
+        Progress::Failed {
+            text,
+            forbidden,
+            retry: failure.is_some() && !forbidden,
+        }
     }
 }

@@ -143,8 +143,8 @@ fn broken(kind: BlueprintKind, requirement: &FieldRequirement) -> Option<String>
         BlueprintKind::SupplyChain => &WORKLOAD,
         BlueprintKind::Delivery => &DELIVERABLE,
     };
-    let known = keys.exact.contains(&key)
-        || keys.prefixes.iter().any(|prefix| key.starts_with(prefix));
+    let known =
+        keys.exact.contains(&key) || keys.prefixes.iter().any(|prefix| key.starts_with(prefix));
     if !known {
         return Some(format!("requirement key [{key}] is not a valid path"));
     }

@@ -1,0 +1,772 @@
+//! An API in memory: objects, server-side apply, owner garbage collection, faults on request.
+//!
+//! It is what the shell and a server would be together: it performs requests, keeps the index
+//! rows, and remembers what was asked. Server-side apply is the real one of `carto-merge`, on the
+//! schema of objects without any.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use carto_core::key::{BlueprintKind, Gvk, Mapping, ObjectKey, ServiceAccountKey, TemplateKind};
+use carto_core::model::{Blueprint, RunTemplate, Template};
+use carto_core::realize::{
+    ApiFailure, FailureKind, Index, Purpose, Reply, Request, WATCH_LABELS, Watch,
+};
+use carto_core::row::{Expressions, Row, RowState};
+use carto_merge::fieldpath::Filter;
+use carto_merge::schema::Schema;
+use carto_merge::smd;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// The moment at which every cluster begins.
+const EPOCH: i64 = 1_700_000_000;
+
+/// What goes wrong with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is carried out and the reply is lost.
+    LostReply,
+    /// It is not carried out.
+    NotReached,
+    /// The process dies before it.
+    Crash,
+}
+
+/// Everything the cluster is.
+pub(crate) struct State {
+    pub(crate) objects: BTreeMap<ObjectKey, Value>,
+    pub(crate) kinds: BTreeMap<(String, String), Mapping>,
+    pub(crate) watches: BTreeMap<Gvk, Watch>,
+    /// `(verb, kind)` that service accounts may not do.
+    pub(crate) forbidden: BTreeSet<(String, String)>,
+    pub(crate) accounts: BTreeSet<ServiceAccountKey>,
+    rows: BTreeMap<ObjectKey, Arc<Row>>,
+    /// Whether the index hears nothing but what is written through it.
+    pub(crate) stale: bool,
+    expressions: BTreeMap<Gvk, Expressions>,
+    repairs: BTreeMap<ObjectKey, u32>,
+    versions: u64,
+    seconds: i64,
+    /// Every request but observations.
+    pub(crate) log: Vec<String>,
+    /// Faults by the number of the request, counted from when they were set.
+    pub(crate) faults: BTreeMap<usize, Fault>,
+    pub(crate) requests: usize,
+    pub(crate) crashed: bool,
+}
+
+/// The API, shared by everybody.
+#[derive(Clone)]
+pub(crate) struct Cluster(Arc<Mutex<State>>);
+
+impl Cluster {
+    /// Makes a cluster that serves config maps, test kinds and an account `default`.
+    pub(crate) fn new() -> Self {
+        let kind = |plural: &str, namespaced| Mapping {
+            plural: plural.into(),
+            namespaced,
+        };
+        let kinds = [
+            ("v1", "ConfigMap", kind("configmaps", true)),
+            ("test.run/v1alpha1", "Test", kind("tests", true)),
+            ("test.run/v1alpha1", "TestObj", kind("testobjs", true)),
+            (
+                "test.run/v1alpha1",
+                "ClusterTest",
+                kind("clustertests", false),
+            ),
+        ];
+        Self(Arc::new(Mutex::new(State {
+            objects: BTreeMap::new(),
+            kinds: kinds
+                .into_iter()
+                .map(|(version, kind, mapping)| ((version.into(), kind.into()), mapping))
+                .collect(),
+            watches: BTreeMap::new(),
+            forbidden: BTreeSet::new(),
+            accounts: BTreeSet::from([ServiceAccountKey::new("ns", "default")]),
+            rows: BTreeMap::new(),
+            stale: false,
+            expressions: BTreeMap::new(),
+            repairs: BTreeMap::new(),
+            versions: 100,
+            seconds: 0,
+            log: Vec::new(),
+            faults: BTreeMap::new(),
+            requests: 0,
+            crashed: false,
+        })))
+    }
+
+    /// Looks at or changes the state.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self
+            .0
+            .lock()
+            .expect("no test panics while it holds the lock"))
+    }
+
+    /// Returns the moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        let seconds = self.with(|state| state.seconds);
+        Timestamp::from_second(EPOCH + seconds).expect("a small number of seconds")
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, seconds: i64) {
+        self.with(|state| state.seconds += seconds);
+    }
+
+    /// Stores an object as a user with `kubectl` would; fields that are not given stay.
+    pub(crate) fn put(&self, object: Value) -> ObjectKey {
+        self.with(|state| state.put(object, "kubectl"))
+    }
+
+    /// As `put`, in the name of a field manager.
+    pub(crate) fn put_as(&self, object: Value, manager: &str) -> ObjectKey {
+        self.with(|state| state.put(object, manager))
+    }
+
+    /// Returns an object.
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<Value> {
+        self.with(|state| state.objects.get(key).cloned())
+    }
+
+    /// Changes an object in place in the name of a field manager.
+    pub(crate) fn edit(&self, key: &ObjectKey, manager: &str, change: impl FnOnce(&mut Value)) {
+        self.with(|state| {
+            let mut object = state
+                .objects
+                .get(key)
+                .cloned()
+                .expect("the object to edit exists");
+            change(&mut object);
+            state.put(object, manager);
+        });
+    }
+
+    /// Sets the status of an object.
+    pub(crate) fn set_status(&self, key: &ObjectKey, status: Value) {
+        self.with(|state| state.set_status(key, status));
+    }
+
+    /// Removes an object and, as the garbage collector does, all it owns.
+    pub(crate) fn remove(&self, key: &ObjectKey) {
+        self.with(|state| state.remove(key));
+    }
+
+    /// Returns a number that grows with every change.
+    pub(crate) fn version(&self) -> u64 {
+        self.with(|state| state.versions)
+    }
+
+    /// Takes what was logged.
+    pub(crate) fn take_log(&self) -> Vec<String> {
+        self.with(|state| std::mem::take(&mut state.log))
+    }
+
+    /// Returns all objects of a kind.
+    pub(crate) fn list(&self, kind: &str) -> Vec<Value> {
+        self.with(|state| {
+            let of_kind = state
+                .objects
+                .iter()
+                .filter(|(key, _)| &*key.gvk.kind == kind);
+            of_kind.map(|(_, object)| object.clone()).collect()
+        })
+    }
+
+    /// Forgets what only a process knows, and reads the index anew.
+    pub(crate) fn restart(&self) {
+        self.with(|state| {
+            state.crashed = false;
+            state.stale = false;
+            state.expressions.clear();
+            state.repairs.clear();
+            state.rows.clear();
+        });
+    }
+
+    /// Performs one request. `None` when the process died.
+    pub(crate) fn perform(&self, request: Request) -> Option<Reply> {
+        self.with(|state| {
+            if let Request::Observe { gvk, expressions } = &request {
+                return Some(state.observe(gvk, expressions));
+            }
+            if let Request::Resolve { gvk } = &request {
+                return Some(match state.mapping(gvk) {
+                    Ok(mapping) => Reply::Mapping(mapping),
+                    Err(failure) => Reply::Failed(failure),
+                });
+            }
+            let number = state.requests;
+            state.requests += 1;
+            let fault = state.faults.remove(&number);
+            match fault {
+                Some(Fault::Crash) => {
+                    state.crashed = true;
+                    None
+                }
+                Some(Fault::NotReached) => Some(Reply::Failed(timeout())),
+                Some(Fault::LostReply) => {
+                    let _ = state.perform(&request, false);
+                    Some(Reply::Failed(timeout()))
+                }
+                None => Some(state.perform(&request, true).unwrap_or_else(Reply::Failed)),
+            }
+        })
+    }
+}
+
+fn timeout() -> ApiFailure {
+    ApiFailure {
+        kind: FailureKind::Timeout,
+        message: "timed out".into(),
+        code: 0,
+    }
+}
+
+fn failure(kind: FailureKind, code: u16, message: String) -> ApiFailure {
+    ApiFailure {
+        kind,
+        message,
+        code,
+    }
+}
+
+fn text(object: &Value, pointer: &str) -> String {
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn has_labels(object: &Value, wanted: &[(String, String)]) -> bool {
+    wanted.iter().all(|(key, value)| {
+        object["metadata"]["labels"]
+            .get(key)
+            .and_then(Value::as_str)
+            == Some(value)
+    })
+}
+
+impl State {
+    fn mapping(&self, gvk: &Gvk) -> Result<Mapping, ApiFailure> {
+        let version = gvk.api_version();
+        if let Some(mapping) = self.kinds.get(&(version.clone(), gvk.kind.to_string())) {
+            return Ok(mapping.clone());
+        }
+        let group_known = self.kinds.keys().any(|(known, _)| *known == version);
+        Err(failure(
+            FailureKind::NoMatch { group_known },
+            404,
+            String::new(),
+        ))
+    }
+
+    fn observe(&mut self, gvk: &Gvk, expressions: &Expressions) -> Reply {
+        let mapping = match self.mapping(gvk) {
+            Ok(mapping) => mapping,
+            Err(failure) => return Reply::Failed(failure),
+        };
+        let is_new = !self.expressions.contains_key(gvk);
+        let known = self.expressions.entry(gvk.clone()).or_default();
+        *known = known.union(expressions);
+        let watch = self.watches.get(gvk).cloned().unwrap_or(Watch::Synced);
+        if is_new {
+            let keys: Vec<ObjectKey> = self
+                .objects
+                .keys()
+                .filter(|key| key.gvk == *gvk)
+                .cloned()
+                .collect();
+            keys.iter().for_each(|key| self.refresh(key));
+        }
+        Reply::Observed { mapping, watch }
+    }
+
+    /// Brings the row of an object up to date, as a watch event does.
+    fn refresh(&mut self, key: &ObjectKey) {
+        let Some(expressions) = self.expressions.get(&key.gvk) else {
+            return;
+        };
+        let watch = self.watches.get(&key.gvk).cloned().unwrap_or(Watch::Synced);
+        let indexed = self.objects.get(key).filter(|object| {
+            WATCH_LABELS
+                .iter()
+                .any(|label| object["metadata"]["labels"].get(label).is_some())
+        });
+        let row = match (indexed, watch) {
+            (Some(object), Watch::Synced) => Row::extract(object, expressions),
+            (Some(object), Watch::MetadataOnly) => Row::extract_metadata(object),
+            _ => None,
+        };
+        match row {
+            Some(row) => {
+                let row = match self.rows.get(key) {
+                    Some(older) => row.inherit(older),
+                    None => row,
+                };
+                self.rows.insert(key.clone(), Arc::new(row));
+            }
+            None => {
+                self.rows.remove(key);
+            }
+        }
+    }
+
+    fn heard(&mut self, key: &ObjectKey) {
+        if !self.stale {
+            self.refresh(key);
+        }
+    }
+
+    fn stamp_version(&mut self, object: &mut Value) {
+        self.versions += 1;
+        object["metadata"]["resourceVersion"] = self.versions.to_string().into();
+    }
+
+    fn time(&self) -> String {
+        Timestamp::from_second(EPOCH + self.seconds)
+            .expect("small")
+            .to_string()
+    }
+
+    fn set_status(&mut self, key: &ObjectKey, status: Value) {
+        let mut object = self.objects.get(key).cloned().expect("the object exists");
+        if object["status"] == status {
+            return;
+        }
+        object["status"] = status;
+        self.stamp_version(&mut object);
+        self.objects.insert(key.clone(), object);
+        self.heard(key);
+    }
+
+    fn put(&mut self, mut object: Value, manager: &str) -> ObjectKey {
+        let key = ObjectKey::of(&object).expect("test objects have kind and name");
+        let live = self.objects.get(&key).cloned();
+        if let Some(live) = &live {
+            for part in ["uid", "creationTimestamp", "generation", "managedFields"] {
+                if object["metadata"].get(part).is_none() {
+                    object["metadata"][part] = live["metadata"][part].clone();
+                }
+            }
+            if object.get("status").is_none()
+                && let Some(status) = live.get("status")
+            {
+                object["status"] = status.clone();
+            }
+        }
+        let schema = Schema::deduced();
+        let version = key.gvk.api_version();
+        let versions = smd::OneVersion {
+            api_version: &version,
+            schema: &schema,
+        };
+        let now = self.time();
+        let request = smd::Request {
+            versions: &versions,
+            api_version: &version,
+            kind: &key.gvk.kind,
+            manager,
+            subresource: "",
+            now: &now,
+            filter: &Filter::Everything,
+        };
+        let object = smd::update(&request, live.as_ref(), &object);
+        self.store(&key, live.as_ref(), object);
+        key
+    }
+
+    /// Stores what a write came to; returns it as stored.
+    fn store(&mut self, key: &ObjectKey, live: Option<&Value>, mut object: Value) -> Value {
+        let metadata = &mut object["metadata"];
+        if live.is_none() {
+            self.versions += 1;
+            metadata["uid"] = format!("uid-{}", self.versions).into();
+            metadata["creationTimestamp"] = self.time().into();
+            metadata["generation"] = 1.into();
+        } else if let Some(live) = live {
+            let content = |object: &Value| {
+                let mut object = object.clone();
+                let map = object.as_object_mut().expect("objects are maps");
+                map.remove("metadata");
+                map.remove("status");
+                object
+            };
+            if content(live) != content(&object) {
+                let generation = live["metadata"]["generation"].as_i64().unwrap_or(1);
+                object["metadata"]["generation"] = (generation + 1).into();
+            }
+            if *live == object {
+                return object;
+            }
+        }
+        self.stamp_version(&mut object);
+        self.objects.insert(key.clone(), object.clone());
+        self.heard(key);
+        object
+    }
+
+    fn remove(&mut self, key: &ObjectKey) {
+        let Some(object) = self.objects.remove(key) else {
+            return;
+        };
+        self.heard(key);
+        let uid = text(&object, "/metadata/uid");
+        let owned: Vec<ObjectKey> = self
+            .objects
+            .iter()
+            .filter(|(_, child)| {
+                let owners = child["metadata"]["ownerReferences"].as_array();
+                owners.is_some_and(|owners| owners.iter().any(|owner| owner["uid"] == *uid))
+            })
+            // The collector does not find a namespaced owner of a cluster-scoped object.
+            .filter(|(child, _)| child.namespace.is_some() || key.namespace.is_none())
+            .map(|(child, _)| child.clone())
+            .collect();
+        owned.iter().for_each(|child| self.remove(child));
+    }
+
+    fn may(&self, verb: &str, gvk: &Gvk, account: &ServiceAccountKey) -> Result<(), ApiFailure> {
+        if !self
+            .forbidden
+            .contains(&(verb.to_owned(), gvk.kind.to_string()))
+        {
+            return Ok(());
+        }
+        let mapping = self.mapping(gvk)?;
+        let message = format!(
+            "{} is forbidden: User \"{}\" cannot {verb} resource \"{}\" in API group \"{}\" in \
+             the namespace \"ns\"",
+            mapping.qualified(gvk),
+            account.user(),
+            mapping.plural,
+            gvk.group
+        );
+        Err(failure(FailureKind::Forbidden, 403, message))
+    }
+
+    fn not_found(&self, key: &ObjectKey) -> ApiFailure {
+        let plural = self
+            .mapping(&key.gvk)
+            .map(|mapping| mapping.qualified(&key.gvk));
+        let message = format!("{} \"{}\" not found", plural.unwrap_or_default(), key.name);
+        failure(FailureKind::NotFound, 404, message)
+    }
+
+    fn perform(&mut self, request: &Request, heard: bool) -> Result<Reply, ApiFailure> {
+        match request {
+            Request::Observe { .. } | Request::Resolve { .. } => unreachable!("answered before"),
+            Request::Get { key, account } => {
+                self.log.push(format!("get {}/{}", key.gvk.kind, key.name));
+                self.may("get", &key.gvk, account)?;
+                let object = self.objects.get(key).cloned();
+                object.map(Reply::Object).ok_or_else(|| self.not_found(key))
+            }
+            Request::List {
+                gvk,
+                namespace,
+                labels,
+                account,
+            } => {
+                self.log.push(format!("list {}", gvk.kind));
+                self.may("list", gvk, account)?;
+                let found = self.objects.iter().filter(|(key, object)| {
+                    key.gvk == *gvk
+                        && (namespace.is_none() || key.namespace == *namespace)
+                        && has_labels(object, labels)
+                });
+                Ok(Reply::Objects(
+                    found.map(|(_, object)| object.clone()).collect(),
+                ))
+            }
+            Request::Apply {
+                key,
+                object,
+                force,
+                purpose,
+                account,
+            } => {
+                self.log
+                    .push(format!("apply {}/{}", key.gvk.kind, key.name));
+                self.may("patch", &key.gvk, account)?;
+                if *purpose == Purpose::Repair {
+                    *self.repairs.entry(key.clone()).or_default() += 1;
+                }
+                self.apply(key, object, *force, heard)
+            }
+            Request::Create {
+                object, account, ..
+            } => {
+                let key = ObjectKey::of(object).ok_or_else(|| {
+                    failure(
+                        FailureKind::Invalid,
+                        422,
+                        "name or generateName is required".into(),
+                    )
+                })?;
+                self.log.push(format!("create {}", key.gvk.kind));
+                self.may("create", &key.gvk, account)?;
+                self.create(&key, object, heard)
+            }
+            Request::Patch {
+                key,
+                patch,
+                account,
+            } => {
+                self.log
+                    .push(format!("patch {}/{}", key.gvk.kind, key.name));
+                self.may("patch", &key.gvk, account)?;
+                self.patch(key, patch, heard)
+            }
+            Request::Delete { key, uid, account } => {
+                self.log
+                    .push(format!("delete {}/{}", key.gvk.kind, key.name));
+                self.may("delete", &key.gvk, account)?;
+                self.delete(key, uid)
+            }
+        }
+    }
+
+    fn check(object: &Value) -> Result<(), ApiFailure> {
+        let owners = object["metadata"]["ownerReferences"].as_array();
+        let controllers = owners
+            .into_iter()
+            .flatten()
+            .filter(|owner| owner["controller"] == true)
+            .count();
+        if controllers > 1 {
+            let text = "Only one reference can have Controller set to true";
+            return Err(failure(FailureKind::Invalid, 422, text.into()));
+        }
+        let labels = object["metadata"]["labels"].as_object();
+        if labels
+            .into_iter()
+            .flatten()
+            .any(|(_, v)| v.as_str().is_some_and(|v| v.len() > 63))
+        {
+            let text = "metadata.labels: Invalid value: must be no more than 63 characters";
+            return Err(failure(FailureKind::Invalid, 422, text.into()));
+        }
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        key: &ObjectKey,
+        applied: &Value,
+        force: bool,
+        heard: bool,
+    ) -> Result<Reply, ApiFailure> {
+        let live = self.objects.get(key).cloned();
+        let schema = Schema::deduced();
+        let version = key.gvk.api_version();
+        let versions = smd::OneVersion {
+            api_version: &version,
+            schema: &schema,
+        };
+        let now = self.time();
+        let request = smd::Request {
+            versions: &versions,
+            api_version: &version,
+            kind: &key.gvk.kind,
+            manager: "carto",
+            subresource: "",
+            now: &now,
+            filter: &Filter::Everything,
+        };
+        let result = smd::apply(&request, live.as_ref(), applied, force).map_err(|error| {
+            let kind = match error {
+                smd::ApplyError::Conflicts(_) => FailureKind::Conflict,
+                _ => FailureKind::Invalid,
+            };
+            failure(kind, 409, error.to_string())
+        })?;
+        Self::check(&result.object)?;
+        let object = if live.is_none() || result.changed {
+            self.store(key, live.as_ref(), result.object)
+        } else {
+            result.object
+        };
+        self.write_through(key, &object, heard);
+        Ok(Reply::Applied {
+            object,
+            created: live.is_none(),
+        })
+    }
+
+    /// Puts the row of a reply into the index, as the shell does.
+    fn write_through(&mut self, key: &ObjectKey, object: &Value, heard: bool) {
+        let expressions = self.expressions.get(&key.gvk).cloned().unwrap_or_default();
+        let synced = self
+            .watches
+            .get(&key.gvk)
+            .is_none_or(|watch| *watch == Watch::Synced);
+        if !heard || !synced {
+            return;
+        }
+        if let Some(row) = Row::applied(object, &expressions) {
+            self.rows.insert(key.clone(), Arc::new(row));
+        }
+    }
+
+    fn create(
+        &mut self,
+        key: &ObjectKey,
+        object: &Value,
+        heard: bool,
+    ) -> Result<Reply, ApiFailure> {
+        Self::check(object)?;
+        if self.objects.contains_key(key) {
+            let plural = self.mapping(&key.gvk)?.qualified(&key.gvk);
+            let text = format!("{plural} \"{}\" already exists", key.name);
+            return Err(failure(FailureKind::AlreadyExists, 409, text));
+        }
+        self.put(object.clone(), "carto");
+        let object = self
+            .objects
+            .get(key)
+            .cloned()
+            .expect("stored one line before");
+        self.write_through(key, &object, heard);
+        Ok(Reply::Applied {
+            object,
+            created: true,
+        })
+    }
+
+    fn patch(&mut self, key: &ObjectKey, patch: &Value, heard: bool) -> Result<Reply, ApiFailure> {
+        let live = self
+            .objects
+            .get(key)
+            .cloned()
+            .ok_or_else(|| self.not_found(key))?;
+        let mut object = live.clone();
+        for operation in patch.as_array().expect("a list of operations") {
+            let path = operation["path"]
+                .as_str()
+                .expect("every operation has a path");
+            let (parent, last) = path.rsplit_once('/').expect("paths are absolute");
+            let last = last.replace("~1", "/").replace("~0", "~");
+            let slot = object.pointer_mut(parent).expect("the parent exists");
+            match operation["op"].as_str() {
+                Some("test") if slot[&last] != operation["value"] => {
+                    let text = "the object has been modified".to_owned();
+                    return Err(failure(FailureKind::Conflict, 409, text));
+                }
+                Some("test") => {}
+                Some("add" | "replace") => slot[&last] = operation["value"].clone(),
+                other => panic!("unknown operation {other:?}"),
+            }
+        }
+        let object = self.store(key, Some(&live), object);
+        self.write_through(key, &object, heard);
+        Ok(Reply::Applied {
+            object,
+            created: false,
+        })
+    }
+
+    fn delete(&mut self, key: &ObjectKey, uid: &str) -> Result<Reply, ApiFailure> {
+        let object = self
+            .objects
+            .get(key)
+            .cloned()
+            .ok_or_else(|| self.not_found(key))?;
+        if text(&object, "/metadata/uid") != uid {
+            let text = "Precondition failed: UID in precondition".to_owned();
+            return Err(failure(FailureKind::Conflict, 409, text));
+        }
+        let finalizers = object["metadata"]["finalizers"].as_array();
+        if finalizers.is_some_and(|finalizers| !finalizers.is_empty()) {
+            let mut object = object;
+            object["metadata"]["deletionTimestamp"] = self.time().into();
+            self.stamp_version(&mut object);
+            self.objects.insert(key.clone(), object);
+            self.heard(key);
+            return Ok(Reply::Deleted { gone: false });
+        }
+        self.remove(key);
+        Ok(Reply::Deleted { gone: true })
+    }
+}
+
+impl Index for Cluster {
+    fn blueprints(&self, kind: BlueprintKind) -> Vec<Arc<Blueprint>> {
+        let read = |object: &Value| Arc::new(Blueprint::read(kind, object));
+        self.list(kind.name()).iter().map(read).collect()
+    }
+
+    fn template(&self, kind: TemplateKind, name: &str) -> Option<Arc<Template>> {
+        let objects = self.list(kind.name());
+        let found = objects
+            .iter()
+            .find(|object| object["metadata"]["name"] == *name);
+        found.map(|object| Arc::new(Template::read(kind, object)))
+    }
+
+    fn run_template(&self, name: &str) -> Option<Arc<RunTemplate>> {
+        let objects = self.list(TemplateKind::Run.name());
+        let found = objects
+            .iter()
+            .find(|object| object["metadata"]["name"] == *name);
+        found.map(|object| Arc::new(RunTemplate::read(object)))
+    }
+
+    fn row(&self, key: &ObjectKey) -> RowState {
+        self.with(|state| match state.rows.get(key) {
+            Some(row) => RowState::Known(row.clone()),
+            None if state.expressions.contains_key(&key.gvk) => RowState::Absent,
+            None => RowState::Unknown,
+        })
+    }
+
+    fn rows_of(&self, owner_uid: &str) -> Vec<Arc<Row>> {
+        self.with(|state| {
+            let ours = |row: &&Arc<Row>| {
+                row.controller
+                    .as_ref()
+                    .is_some_and(|owner| *owner.uid == *owner_uid)
+            };
+            state.rows.values().filter(ours).cloned().collect()
+        })
+    }
+
+    fn service_account_exists(&self, account: &ServiceAccountKey) -> bool {
+        self.with(|state| state.accounts.contains(account))
+    }
+
+    fn recent_repairs(&self, key: &ObjectKey) -> u32 {
+        self.with(|state| state.repairs.get(key).copied().unwrap_or_default())
+    }
+}
+
+/// Returns a key in namespace `ns`.
+pub(crate) fn key(api_version: &str, kind: &str, name: &str) -> ObjectKey {
+    let namespace = (!kind.starts_with("Cluster")).then(|| "ns".into());
+    ObjectKey {
+        gvk: Gvk::new(api_version, kind),
+        namespace,
+        name: name.into(),
+    }
+}
+
+/// Returns the key of a config map.
+pub(crate) fn config_map(name: &str) -> ObjectKey {
+    key("v1", "ConfigMap", name)
+}
+
+/// Returns the key of a test object.
+pub(crate) fn test(name: &str) -> ObjectKey {
+    key("test.run/v1alpha1", "Test", name)
+}
+
+/// Makes conditions of a status: `("Ready", "True", "message")`.
+pub(crate) fn conditions(list: &[(&str, &str, &str)]) -> Value {
+    let one = |(kind, status, message): &(&str, &str, &str)| json!({"type": kind, "status": status, "message": message, "reason": "R"});
+    json!({"conditions": list.iter().map(one).collect::<Vec<_>>()})
+}

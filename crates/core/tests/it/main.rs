@@ -1,0 +1,18 @@
+//! Passes of the core against an in-memory API.
+
+mod build;
+mod cluster;
+mod drive;
+
+mod blueprints;
+mod deliverables;
+mod findings;
+mod gating;
+mod immutable;
+mod laws;
+mod ownership;
+mod prune;
+mod runnables;
+mod selection;
+mod swap_in;
+mod workloads;
