@@ -44,6 +44,8 @@ pub use budget::{Budget, Limits, MAX_VALUE_DEPTH};
 pub use code::Program;
 pub use error::{Error, ErrorKind, Frame, Lookup, SyntaxErrors};
 pub use format::{Style, format_float, quote};
+#[allow(unused_imports, reason = "the library uses it")]
+pub(crate) use iter::decode_rune;
 pub use parse::parse;
 pub use source::{Line, Origin, Source};
 pub use text::Str;

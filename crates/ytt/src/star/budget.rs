@@ -81,6 +81,11 @@ impl Budget {
         self.limits.bytes - self.bytes.get()
     }
 
+    /// Bytes that may still be allocated.
+    pub fn bytes_left(&self) -> usize {
+        usize::try_from(self.bytes.get()).unwrap_or(usize::MAX)
+    }
+
     /// Takes one step.
     ///
     /// # Errors

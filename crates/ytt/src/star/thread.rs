@@ -91,6 +91,8 @@ pub struct Thread {
     pub(crate) reentry: usize,
     loader: Option<Rc<dyn Loader>>,
     print: Option<Print>,
+    /// Lines that are written once only.
+    printed: Vec<&'static str>,
     modules: Vec<Rc<Module>>,
     pub(crate) watched: Watched,
 }
@@ -111,6 +113,7 @@ impl Thread {
             reentry: 0,
             loader: None,
             print: None,
+            printed: Vec::new(),
             modules: Vec::new(),
             watched: Watched::default(),
         }
@@ -135,6 +138,14 @@ impl Thread {
     pub fn print(&self, line: &str) {
         if let Some(print) = &self.print {
             print(line);
+        }
+    }
+
+    /// Writes a line where `print` does, unless it was written before.
+    pub fn print_once(&mut self, line: &'static str) {
+        if !self.printed.contains(&line) {
+            self.printed.push(line);
+            self.print(line);
         }
     }
 

@@ -254,6 +254,11 @@ impl Value {
         super::numbers::to_int(self).ok()
     }
 
+    /// A number as a float.
+    pub fn number_to_float(&self) -> Option<f64> {
+        super::numbers::to_float(self)
+    }
+
     /// Whether it can be called.
     pub fn is_callable(&self) -> bool {
         matches!(

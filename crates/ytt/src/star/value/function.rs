@@ -174,6 +174,16 @@ impl Closure {
         }
     }
 
+    /// A function of the host whose failures begin with its name; see [`Error::within`].
+    pub fn wrapping(
+        name: &'static str,
+        function: impl Fn(&mut Thread, &Args<'_>) -> Result<Value, Error> + 'static,
+    ) -> Self {
+        Self::new(name, move |thread, args| {
+            function(thread, args).map_err(|error| error.within(name))
+        })
+    }
+
     /// A function of the host that keeps values of the language; it finds them in
     /// [`Args::captured`].
     pub fn with_captured(

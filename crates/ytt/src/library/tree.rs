@@ -1,0 +1,10 @@
+//! Between values of the language and plain trees.
+
+use crate::bridge::to_tree;
+use crate::node::{Value as Tree, to_plain};
+use crate::star::{Error, Thread, Value};
+
+/// A value as a tree without nodes.
+pub(super) fn plain(_: &Thread, value: &Value) -> Result<Tree, Error> {
+    to_plain(&to_tree(value)?).map_err(Error::panic)
+}

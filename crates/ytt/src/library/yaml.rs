@@ -1,0 +1,59 @@
+//! `@ytt:yaml`.
+//!
+//! Source: ytt pkg/yttlibrary/yaml.go.
+
+use super::arguments::{one, string};
+use crate::bridge::{from_tree, to_tree};
+use crate::node::{Node, ReadOptions, Value as Tree, read, to_plain};
+use crate::print;
+use crate::star::{Args, Error, Native, Str, Thread, Value};
+
+/// The functions of the module.
+pub(super) static MEMBERS: &[(&str, Native)] = &[
+    ("encode", Native::wrapping("yaml.encode", encode_value)),
+    ("decode", Native::wrapping("yaml.decode", decode_text)),
+];
+
+/// The module as a value, for the checks of assertions.
+pub(super) fn module() -> Value {
+    super::module::Module::of_natives("yaml", MEMBERS).into_value()
+}
+
+fn encode_value(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
+    Ok(Value::from(encode(thread, one(args)?)?))
+}
+
+fn decode_text(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
+    decode(thread, string(one(args)?)?)
+}
+
+/// Prints a value; a document set gives all its documents.
+pub(super) fn encode(thread: &Thread, value: &Value) -> Result<String, Error> {
+    let tree = to_tree(value)?;
+    let left = thread.budget().bytes_left();
+    let text = match &tree {
+        Tree::Node(Node::DocumentSet(set)) => print::yaml(set, left),
+        other => print::value(other, left),
+    }
+    .map_err(Error::panic)?;
+    thread.budget().work(text.len() / 4)?;
+    thread.budget().allocate(text.len())?;
+    Ok(text)
+}
+
+/// Reads a text that is one document, as plain values.
+pub(super) fn decode(thread: &Thread, text: &Str) -> Result<Value, Error> {
+    thread.budget().work(text.len())?;
+    thread.budget().allocate(text.len().saturating_mul(16))?;
+    let options = ReadOptions {
+        without_comments: true,
+        ..ReadOptions::default()
+    };
+    let set = read(text, "", options).map_err(Error::new)?;
+    let documents = set.items.borrow();
+    let [document] = documents.as_slice() else {
+        return Err(Error::new("Expected to find exactly one YAML document"));
+    };
+    let plain = to_plain(&document.value.borrow()).map_err(Error::panic)?;
+    from_tree(&plain)
+}
