@@ -52,6 +52,10 @@ pub trait Index: Send + Sync {
     /// Returns one known object of a kind by key.
     fn row(&self, key: &ObjectKey) -> RowState;
     /// Returns every row whose controller owner has this uid, in any order.
+    ///
+    /// What is not in the index cannot be cleaned up: besides the kinds that owners ask for, the
+    /// shell watches from its start those that templates name ([`crate::model::Body::kind`]), with
+    /// the templates' expressions.
     fn rows_of(&self, owner_uid: &str) -> Vec<Arc<Row>>;
     /// Reports whether the service account exists.
     fn service_account_exists(&self, account: &ServiceAccountKey) -> bool;
@@ -91,14 +95,16 @@ pub enum Request {
         /// Added to what the rows of this kind are read with.
         expressions: Expressions,
     },
-    /// Read one object. Reply: [`Reply::Object`].
+    /// Read one object. The shell also brings the object's row up to date, so that expressions that
+    /// are new to its kind cost one read. Reply: [`Reply::Object`].
     Get {
         /// Which.
         key: ObjectKey,
         /// As whom.
         account: ServiceAccountKey,
     },
-    /// List objects with all these labels. Reply: [`Reply::Objects`].
+    /// List objects with all these labels; rows are brought up to date as for `Get`. Reply:
+    /// [`Reply::Objects`].
     List {
         /// Of which kind.
         gvk: Gvk,

@@ -239,6 +239,9 @@ impl RunnablePass {
         if done.forbidden {
             self.forbidden();
         }
+        if done.retry {
+            self.next = Next::RetryWithBackoff;
+        }
         let applied = match done.result {
             Ok(applied) => applied,
             Err(error) => return self.rejected(&error),
@@ -253,7 +256,7 @@ impl RunnablePass {
             let text = format!("Deleted object [{qualified}/{}]", row.key.name);
             self.event(event_reason::STAMPED_OBJECT_REMOVED, text);
         }
-        if applied.unwatched.is_some() {
+        if applied.unwatched.is_some() && self.next == Next::AwaitChange {
             self.next = Next::Later;
         }
         self.stamped = Some(match health::succeeded(&applied.row) {

@@ -24,6 +24,8 @@ pub(crate) struct Done {
     pub(crate) deleted: Vec<Arc<Row>>,
     /// Whether deleting an old run was forbidden.
     pub(crate) forbidden: bool,
+    /// Whether deleting an old run failed otherwise.
+    pub(crate) retry: bool,
 }
 
 /// Applies one object and clears away old runs.
@@ -35,6 +37,7 @@ pub(crate) struct Task {
     current: Option<Arc<Row>>,
     deleted: Vec<Arc<Row>>,
     forbidden: bool,
+    retry: bool,
 }
 
 enum Stage {
@@ -76,6 +79,7 @@ impl Task {
             current: None,
             deleted: Vec::new(),
             forbidden: false,
+            retry: false,
         }
     }
 
@@ -105,6 +109,7 @@ impl Task {
                 result: Err(error),
                 deleted: Vec::new(),
                 forbidden: false,
+                retry: false,
             }),
         }
     }
@@ -131,8 +136,7 @@ impl Task {
         Progress::Ask(request)
     }
 
-    /// Notes what became of a deletion. Failures are not fatal: the run is tried again in the
-    /// next pass.
+    /// Notes what became of a deletion. Failures are not fatal: the next pass tries again.
     fn cleared(&mut self, reply: Option<Reply>) {
         let Some(row) = self.current.take() else {
             return;
@@ -147,7 +151,7 @@ impl Task {
                 // The others would be refused as well.
                 self.open.clear();
             }
-            _ => {}
+            _ => self.retry = true,
         }
     }
 
@@ -164,6 +168,7 @@ impl Task {
             result: self.applied.take().map_or_else(nothing, Ok),
             deleted: std::mem::take(&mut self.deleted),
             forbidden: self.forbidden,
+            retry: self.retry,
         })
     }
 }

@@ -6,7 +6,7 @@ use carto_query::requirement::FieldRequirement;
 use serde_json::Value;
 
 use crate::json;
-use crate::key::TemplateKind;
+use crate::key::{Gvk, TemplateKind};
 use crate::model::blueprint::requirement;
 use crate::row::{Expression, Expressions};
 use crate::stamp::Ytt;
@@ -270,6 +270,30 @@ impl Template {
 }
 
 impl Body {
+    /// Returns the kind of what is stamped, when it is written down rather than computed.
+    ///
+    /// Shape: of ytt text the first `apiVersion` and `kind` at the beginning of a line.
+    pub fn kind(&self) -> Option<Gvk> {
+        let literal = |text: &&str| !text.is_empty() && !text.contains("$(") && !text.contains('#');
+        match self {
+            Self::Object { written, .. } => {
+                let text = |key: &str| json::text(written, &[key]).filter(literal);
+                Some(Gvk::new(text("apiVersion")?, text("kind")?))
+            }
+            Self::Ytt(ytt) => {
+                let text = |key: &str| {
+                    let mut lines = ytt.text().lines();
+                    let value = lines.find_map(|line| line.strip_prefix(key));
+                    value
+                        .map(|value| value.trim().trim_matches(['"', '\'']))
+                        .filter(literal)
+                };
+                Some(Gvk::new(text("apiVersion:")?, text("kind:")?))
+            }
+            Self::Nothing => None,
+        }
+    }
+
     /// Takes a template with `$(...)$`.
     pub(crate) fn object(template: &Value) -> Self {
         let compiled = carto_query::Template::compile(template);
@@ -412,5 +436,34 @@ impl RunTemplate {
     /// Returns everything that is read out of its runs.
     pub fn expressions(&self) -> &Expressions {
         &self.expressions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn kinds_are_known_where_they_are_written() {
+        let object =
+            |version: &str, kind: &str| Body::object(&json!({"apiVersion": version, "kind": kind}));
+        let ytt = |text: &str| Body::Ytt(Ytt::new(text));
+        let cases = [
+            (object("v1", "ConfigMap"), Some(Gvk::new("v1", "ConfigMap"))),
+            (object("v1", "$(params.kind)$"), None),
+            (
+                ytt(
+                    "#@ load(\"@ytt:data\", \"data\")\n---\napiVersion: a.b/v1\nkind: 'K'\nspec:\n  kind: x\n",
+                ),
+                Some(Gvk::new("a.b/v1", "K")),
+            ),
+            (ytt("apiVersion: v1\nkind: #@ data.values.kind\n"), None),
+            (Body::Nothing, None),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(body.kind(), expected);
+        }
     }
 }

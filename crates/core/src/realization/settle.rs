@@ -42,6 +42,7 @@ impl Realization {
             self.depends_on
                 .insert(Dependency::Permissions(self.account.clone()));
         }
+        self.retry |= done.retry;
         match done.result {
             Ok(applied) => self.settle_applied(resource, &flight, &applied, &done.deleted),
             Err(error) => self.settle_refused(resource, flight, &error),

@@ -27,6 +27,8 @@ const EPOCH: i64 = 1_700_000_000;
 pub(crate) enum Fault {
     /// It is carried out and the reply is lost.
     LostReply,
+    /// The same, and the index hears of it one pass later.
+    LostAndUnheard,
     /// It is not carried out.
     NotReached,
     /// The process dies before it.
@@ -47,7 +49,14 @@ pub(crate) struct State {
     expressions: BTreeMap<Gvk, Expressions>,
     repairs: BTreeMap<ObjectKey, u32>,
     versions: u64,
+    /// How often an object of that key was created: uids must not depend on anything else.
+    births: BTreeMap<ObjectKey, u32>,
     seconds: i64,
+    /// For how many more ends of passes the index hears nothing, and what it missed.
+    deaf: u8,
+    missed: BTreeSet<ObjectKey>,
+    /// Whether the index lists things the other way round.
+    pub(crate) reversed: bool,
     /// Every request but observations.
     pub(crate) log: Vec<String>,
     /// Faults by the number of the request, counted from when they were set.
@@ -88,9 +97,13 @@ impl Cluster {
             accounts: BTreeSet::from([ServiceAccountKey::new("ns", "default")]),
             rows: BTreeMap::new(),
             stale: false,
+            deaf: 0,
+            missed: BTreeSet::new(),
+            reversed: false,
             expressions: BTreeMap::new(),
             repairs: BTreeMap::new(),
             versions: 100,
+            births: BTreeMap::new(),
             seconds: 0,
             log: Vec::new(),
             faults: BTreeMap::new(),
@@ -161,6 +174,17 @@ impl Cluster {
         self.with(|state| state.versions)
     }
 
+    /// Lets the index hear what it missed, one pass after it became deaf.
+    pub(crate) fn pass_ended(&self) {
+        self.with(|state| {
+            state.deaf = state.deaf.saturating_sub(1);
+            if state.deaf == 0 {
+                let missed = std::mem::take(&mut state.missed);
+                missed.iter().for_each(|key| state.refresh(key));
+            }
+        });
+    }
+
     /// Takes what was logged.
     pub(crate) fn take_log(&self) -> Vec<String> {
         self.with(|state| std::mem::take(&mut state.log))
@@ -182,9 +206,19 @@ impl Cluster {
         self.with(|state| {
             state.crashed = false;
             state.stale = false;
+            state.deaf = 0;
+            state.missed.clear();
             state.expressions.clear();
             state.repairs.clear();
             state.rows.clear();
+            let mut named: BTreeMap<Gvk, Expressions> = BTreeMap::new();
+            for (gvk, expressions) in state.objects.values().filter_map(read_by_template) {
+                let all = named.entry(gvk).or_default();
+                *all = all.union(&expressions);
+            }
+            for (gvk, expressions) in named {
+                let _ = state.observe(&gvk, &expressions);
+            }
         });
     }
 
@@ -213,10 +247,27 @@ impl Cluster {
                     let _ = state.perform(&request, false);
                     Some(Reply::Failed(timeout()))
                 }
+                Some(Fault::LostAndUnheard) => {
+                    state.deaf = 2;
+                    let _ = state.perform(&request, false);
+                    Some(Reply::Failed(timeout()))
+                }
                 None => Some(state.perform(&request, true).unwrap_or_else(Reply::Failed)),
             }
         })
     }
+}
+
+/// Returns the kind that a template stamps, and what it reads of it: what the shell watches from
+/// its start.
+fn read_by_template(object: &Value) -> Option<(Gvk, Expressions)> {
+    let kind = TemplateKind::parse(object["kind"].as_str()?)?;
+    if kind == TemplateKind::Run {
+        let template = RunTemplate::read(object);
+        return Some((template.body.kind()?, template.expressions().clone()));
+    }
+    let template = Template::read(kind, object);
+    Some((template.body.kind()?, template.expressions().clone()))
 }
 
 fn timeout() -> ApiFailure {
@@ -318,7 +369,9 @@ impl State {
     }
 
     fn heard(&mut self, key: &ObjectKey) {
-        if !self.stale {
+        if self.deaf > 0 {
+            self.missed.insert(key.clone());
+        } else if !self.stale {
             self.refresh(key);
         }
     }
@@ -385,8 +438,9 @@ impl State {
     fn store(&mut self, key: &ObjectKey, live: Option<&Value>, mut object: Value) -> Value {
         let metadata = &mut object["metadata"];
         if live.is_none() {
-            self.versions += 1;
-            metadata["uid"] = format!("uid-{}", self.versions).into();
+            let births = self.births.entry(key.clone()).or_default();
+            *births += 1;
+            metadata["uid"] = format!("{}-{}-{births}", key.gvk.kind, key.name).into();
             metadata["creationTimestamp"] = self.time().into();
             metadata["generation"] = 1.into();
         } else if let Some(live) = live {
@@ -464,6 +518,7 @@ impl State {
             Request::Get { key, account } => {
                 self.log.push(format!("get {}/{}", key.gvk.kind, key.name));
                 self.may("get", &key.gvk, account)?;
+                self.heard(key);
                 let object = self.objects.get(key).cloned();
                 object.map(Reply::Object).ok_or_else(|| self.not_found(key))
             }
@@ -480,9 +535,11 @@ impl State {
                         && (namespace.is_none() || key.namespace == *namespace)
                         && has_labels(object, labels)
                 });
-                Ok(Reply::Objects(
-                    found.map(|(_, object)| object.clone()).collect(),
-                ))
+                let (keys, objects): (Vec<_>, Vec<_>) = found
+                    .map(|(key, object)| (key.clone(), object.clone()))
+                    .unzip();
+                keys.iter().for_each(|key| self.heard(key));
+                Ok(Reply::Objects(objects))
             }
             Request::Apply {
                 key,
@@ -698,7 +755,11 @@ impl State {
 impl Index for Cluster {
     fn blueprints(&self, kind: BlueprintKind) -> Vec<Arc<Blueprint>> {
         let read = |object: &Value| Arc::new(Blueprint::read(kind, object));
-        self.list(kind.name()).iter().map(read).collect()
+        let mut blueprints: Vec<_> = self.list(kind.name()).iter().map(read).collect();
+        if self.with(|state| state.reversed) {
+            blueprints.reverse();
+        }
+        blueprints
     }
 
     fn template(&self, kind: TemplateKind, name: &str) -> Option<Arc<Template>> {
@@ -732,7 +793,11 @@ impl Index for Cluster {
                     .as_ref()
                     .is_some_and(|owner| *owner.uid == *owner_uid)
             };
-            state.rows.values().filter(ours).cloned().collect()
+            let mut rows: Vec<_> = state.rows.values().filter(ours).cloned().collect();
+            if state.reversed {
+                rows.reverse();
+            }
+            rows
         })
     }
 

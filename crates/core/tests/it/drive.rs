@@ -27,6 +27,7 @@ impl Cluster {
     /// object is gone.
     pub(crate) fn pass(&self, key: &ObjectKey) -> Option<Outcome> {
         let outcome = self.plan(key)?;
+        self.pass_ended();
         for event in &outcome.events {
             let text = format!("{} {}", event.reason, event.message);
             self.with(|state| state.log.push(format!("event {text}")));
@@ -75,6 +76,7 @@ impl Cluster {
 
     /// Runs passes over everything until nothing changes any more. Restarts after crashes.
     pub(crate) fn settle(&self) {
+        let mut quiet = 0;
         for _ in 0..MAX_ROUNDS {
             let before = self.version();
             let mut died = false;
@@ -85,7 +87,13 @@ impl Cluster {
                     break;
                 }
             }
-            if self.version() == before && !died {
+            // Twice: a request that failed is tried again even where nothing changed.
+            quiet = if self.version() == before && !died {
+                quiet + 1
+            } else {
+                0
+            };
+            if quiet == 2 {
                 return;
             }
         }
