@@ -104,23 +104,14 @@ pub fn pack(
     limits: Limits,
     out: impl Write,
 ) -> Result<Packed, ArchiveError> {
-    let gzip = GzBuilder::new()
+    let hashing = Hashing::new(out);
+    let mut gzip = GzBuilder::new()
         .mtime(0)
         .operating_system(255)
-        .write(Hashing::new(out), Compression::new(6));
-    let mut packer = Packer {
-        tar: tar::Builder::new(gzip),
-        ignore,
-        limits,
-        size_bytes: 0,
-        entries: 0,
-    };
-    packer.folder(root, &mut Vec::new())?;
-    let entries = packer.entries;
-    let hashing = packer
-        .tar
-        .into_inner()
-        .and_then(flate2::write::GzEncoder::finish)
+        .write(hashing, Compression::new(6));
+    let entries = pack_tar(root, "", ignore, limits, &mut gzip)?;
+    let hashing = gzip
+        .finish()
         .and_then(|mut hashing| hashing.flush().map(|()| hashing))
         .map_err(ArchiveError::io("cannot finish the archive of", root))?;
     let (_, digest, size_bytes) = hashing.finish();
@@ -131,8 +122,45 @@ pub fn pack(
     })
 }
 
+/// Writes the tree below `root` as a reproducible `.tar`, below the folder `prefix` if that is not empty.
+pub(crate) fn pack_tar(
+    root: &Path,
+    prefix: &str,
+    ignore: &Ignore,
+    limits: Limits,
+    out: impl Write,
+) -> Result<u64, ArchiveError> {
+    let tar = tar::Builder::new(out);
+    let mut packer = Packer {
+        tar,
+        prefix,
+        ignore,
+        limits,
+        size_bytes: 0,
+        entries: 0,
+    };
+    for (end, _) in prefix
+        .match_indices('/')
+        .chain((!prefix.is_empty()).then_some((prefix.len(), "")))
+    {
+        let mut header = plain_header(tar::EntryType::Directory, 0, true);
+        let appended =
+            packer
+                .tar
+                .append_data(&mut header, format!("{}/", &prefix[..end]), io::empty());
+        appended.map_err(ArchiveError::io("cannot archive", root))?;
+    }
+    packer.folder(root, &mut Vec::new())?;
+    packer
+        .tar
+        .finish()
+        .map_err(ArchiveError::io("cannot finish the archive of", root))?;
+    Ok(packer.entries)
+}
+
 struct Packer<'a, W: Write> {
     tar: tar::Builder<W>,
+    prefix: &'a str,
     ignore: &'a Ignore,
     limits: Limits,
     size_bytes: u64,
@@ -173,20 +201,29 @@ impl<W: Write> Packer<'_, W> {
         let excluded = self.ignore.excludes(&parts, meta.is_dir());
         if meta.is_dir() {
             if !excluded {
-                self.append_folder(&parts.join("/"), path)?;
+                self.append_folder(&self.name(&parts), path)?;
             }
             return self.folder(path, below);
         }
         if excluded {
             return Ok(());
         }
-        let name = parts.join("/");
+        let name = self.name(&parts);
         if meta.is_file() {
             self.append_file(&name, path, &meta)
         } else if meta.is_symlink() {
             self.append_link(&name, path)
         } else {
             Ok(())
+        }
+    }
+
+    fn name(&self, parts: &[&str]) -> String {
+        let below = parts.join("/");
+        if self.prefix.is_empty() {
+            below
+        } else {
+            format!("{}/{below}", self.prefix)
         }
     }
 

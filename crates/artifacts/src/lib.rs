@@ -13,5 +13,6 @@ pub mod digest;
 pub mod git;
 pub mod ignore;
 pub mod listen;
+pub mod oci;
 pub mod serve;
 pub mod store;

@@ -6,11 +6,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -170,12 +174,38 @@ pub fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
     aside.persist(file).map(drop).map_err(|error| error.error)
 }
 
+/// Answers only requests that name this machine: a page of a foreign site that the browser was tricked to send here
+/// (by a name that resolves to 127.0.0.1) gets nothing.
+pub async fn only_this_machine(request: Request, next: Next) -> Response {
+    let named = request.uri().host().or_else(|| {
+        let host = request.headers().get(header::HOST)?.to_str().ok()?;
+        Some(host.rsplit_once(':').map_or(host, |(name, _)| name))
+    });
+    let local = named.is_none_or(|host| {
+        host.eq_ignore_ascii_case("localhost")
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback())
+    });
+    if local {
+        next.run(request).await
+    } else {
+        (
+            StatusCode::MISDIRECTED_REQUEST,
+            "this server answers to localhost and 127.0.0.1 only\n",
+        )
+            .into_response()
+    }
+}
+
 /// Serves `router` until `cancel`; requests under way get a moment to end.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     cancel: CancellationToken,
 ) -> io::Result<()> {
+    let router = router.layer(from_fn(only_this_machine));
     let graceful = cancel.clone();
     let server = axum::serve(listener, router)
         .with_graceful_shutdown(async move { graceful.cancelled().await });
