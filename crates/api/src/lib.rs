@@ -13,6 +13,15 @@
 //! Doc comments of fields become the text of `kubectl explain`.
 #![deny(missing_docs)]
 
+#[expect(
+    clippy::doc_markdown,
+    clippy::doc_link_with_quotes,
+    reason = "these comments become the text of `kubectl explain`, where back quotes are noise"
+)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "several printer columns have the same type"
+)]
 pub mod carto;
 mod crds;
 pub mod json;

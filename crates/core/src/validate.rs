@@ -1,36 +1,68 @@
-//! Every rule about bad blueprints and templates, in one place.
+//! Every rule about mistakes in what users write, in one place.
 //!
 //! [`findings`] reads one object as JSON and says what is wrong with it, where, and how bad it is.
 //! The rules of the original's validating webhook come first, in its order and with its texts
-//! ([`Origin::Webhook`]); the rules it misses follow ([`Origin::Carto`]). The same function serves
-//! the offline command, admission and the conditions of blueprints.
+//! ([`Origin::Webhook`]); what it misses follows ([`Origin::Carto`]). [`across`] looks at several
+//! objects together: templates that a chain names, inputs and parameters that they expect.
+//! [`read`] does both for a YAML stream and adds lines and columns. The same rules serve the
+//! offline command, admission and the conditions of blueprints.
 //!
-//! Source: cartographer pkg/apis/v1alpha1/*_webhook.go and common_validations.go.
+//! What the API's own schema says (types, required fields, closed sets of words) is not repeated
+//! here; fields that the schema does not know, which the API drops without a word, are.
+//!
+//! Source: cartographer `pkg/apis/v1alpha1/*_webhook.go` and `common_validations.go`, v0.8.10.
 
+mod across;
 mod blueprint;
-mod references;
+mod cursor;
+mod expressions;
+mod graph;
+mod health;
+mod names;
+mod options;
+mod owner;
+mod params;
+mod read;
+mod runnable;
+mod schema;
 mod selector;
+mod stamped;
+mod suggest;
 mod template;
+mod ytt;
 
-#[cfg(test)]
-mod tests;
+use std::fmt;
 
 use serde_json::Value;
 
-use crate::json;
-use crate::key::{BlueprintKind, TemplateKind};
+pub use across::across;
+pub use read::{Broken, Object, Place, Reading, read};
+
+use crate::key::{BlueprintKind, OwnerKind, TemplateKind};
+use cursor::Cursor;
 
 /// Something that is wrong with an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Where, as a field path from the root of the object: `spec.resources[1].templateRef`.
     pub path: String,
+    /// Where inside the text at `path`, when that is known.
+    pub within: Option<Within>,
     /// What, without the prefix that names the object.
     pub message: String,
     /// How bad.
     pub severity: Severity,
     /// Whose rule.
     pub origin: Origin,
+}
+
+/// A position inside a text. Lines and columns count from one, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Within {
+    /// Line of the text.
+    pub line: usize,
+    /// Column in that line.
+    pub column: usize,
 }
 
 /// How bad a finding is.
@@ -42,6 +74,15 @@ pub enum Severity {
     Error,
 }
 
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
 /// Whose rule a finding comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -51,25 +92,49 @@ pub enum Origin {
     Carto,
 }
 
+/// The kinds that have rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Blueprint(BlueprintKind),
+    Template(TemplateKind),
+    Owner(OwnerKind),
+    Runnable,
+}
+
+impl Kind {
+    fn of(object: &Value) -> Option<Self> {
+        let text = |key: &str| object.get(key).and_then(Value::as_str);
+        if !text("apiVersion")?.starts_with("carto.run/") {
+            return None;
+        }
+        match text("kind")? {
+            "ClusterSupplyChain" => Some(Self::Blueprint(BlueprintKind::SupplyChain)),
+            "ClusterDelivery" => Some(Self::Blueprint(BlueprintKind::Delivery)),
+            "Workload" => Some(Self::Owner(OwnerKind::Workload)),
+            "Deliverable" => Some(Self::Owner(OwnerKind::Deliverable)),
+            "Runnable" => Some(Self::Runnable),
+            kind => TemplateKind::parse(kind).map(Self::Template),
+        }
+    }
+}
+
 /// Says what is wrong with one object of a `carto.run` kind; other objects have no findings.
 ///
-/// Shape: findings of the webhook's rules first, in the order in which the webhook checks.
+/// Shape: findings of the webhook's rules first, in the order in which the webhook checks. Findings
+/// about unknown fields come last.
 pub fn findings(object: &Value) -> Vec<Finding> {
-    if !json::string(object, &["apiVersion"]).starts_with("carto.run/") {
+    let Some(kind) = Kind::of(object) else {
         return Vec::new();
-    }
+    };
+    let root = Cursor::root(object);
     let mut report = Report::default();
-    match json::string(object, &["kind"]).as_str() {
-        "ClusterSupplyChain" => {
-            blueprint::check(BlueprintKind::SupplyChain, object, &mut report);
-        }
-        "ClusterDelivery" => blueprint::check(BlueprintKind::Delivery, object, &mut report),
-        kind => {
-            if let Some(kind) = TemplateKind::parse(kind) {
-                template::check(kind, object, &mut report);
-            }
-        }
+    match kind {
+        Kind::Blueprint(kind) => blueprint::check(kind, &root, &mut report),
+        Kind::Template(kind) => template::check(kind, &root, &mut report),
+        Kind::Owner(kind) => owner::check(kind, &root, &mut report),
+        Kind::Runnable => runnable::check(&root, &mut report),
     }
+    schema::unknown_fields(&root, &mut report);
     report.findings
 }
 
@@ -79,21 +144,14 @@ pub fn denial(object: &Value) -> Option<String> {
     let finding = findings(object)
         .into_iter()
         .find(|finding| finding.origin == Origin::Webhook)?;
-    let name = json::string(object, &["metadata", "name"]);
-    Some(match json::string(object, &["kind"]).as_str() {
-        "ClusterSupplyChain" => {
-            format!(
-                "error validating clustersupplychain [{name}]: {}",
-                finding.message
-            )
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let message = finding.message;
+    Some(match object["kind"].as_str() {
+        Some("ClusterSupplyChain") => {
+            format!("error validating clustersupplychain [{name}]: {message}")
         }
-        "ClusterDelivery" => {
-            format!(
-                "error validating clusterdelivery [{name}]: {}",
-                finding.message
-            )
-        }
-        _ => finding.message,
+        Some("ClusterDelivery") => format!("error validating clusterdelivery [{name}]: {message}"),
+        _ => message,
     })
 }
 
@@ -106,33 +164,52 @@ struct Report {
 impl Report {
     /// A rule of the webhook is broken.
     fn webhook(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.add(
-            path.into(),
-            message.into(),
-            Severity::Error,
-            Origin::Webhook,
-        );
+        self.add(path, None, message, Severity::Error, Origin::Webhook);
     }
 
     /// It can never work, and the original does not say so.
     fn error(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.add(path.into(), message.into(), Severity::Error, Origin::Carto);
+        self.add(path, None, message, Severity::Error, Origin::Carto);
+    }
+
+    /// As `error`, inside a text.
+    fn error_within(
+        &mut self,
+        path: impl Into<String>,
+        within: Within,
+        message: impl Into<String>,
+    ) {
+        self.add(path, Some(within), message, Severity::Error, Origin::Carto);
     }
 
     /// It is probably not what was meant.
     fn warn(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.add(path, None, message, Severity::Warning, Origin::Carto);
+    }
+
+    /// As `warn`, inside a text.
+    fn warn_within(&mut self, path: impl Into<String>, within: Within, message: impl Into<String>) {
         self.add(
-            path.into(),
-            message.into(),
+            path,
+            Some(within),
+            message,
             Severity::Warning,
             Origin::Carto,
         );
     }
 
-    fn add(&mut self, path: String, message: String, severity: Severity, origin: Origin) {
+    fn add(
+        &mut self,
+        path: impl Into<String>,
+        within: Option<Within>,
+        message: impl Into<String>,
+        severity: Severity,
+        origin: Origin,
+    ) {
         self.findings.push(Finding {
-            path,
-            message,
+            path: path.into(),
+            within,
+            message: message.into(),
             severity,
             origin,
         });

@@ -31,8 +31,8 @@ enum Node {
     Literal(Value),
     Object(Vec<(String, Node)>),
     Array(Vec<Node>),
-    /// A text that is one tag.
-    Whole(Path),
+    /// A text that is one tag, and where its expression begins.
+    Whole(Path, usize),
     /// A text with tags in it.
     Inline(Vec<Part>),
 }
@@ -40,7 +40,7 @@ enum Node {
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
     Text(String),
-    Tag(Path),
+    Tag(Path, usize),
 }
 
 /// A tag, and where in the template it stands.
@@ -52,6 +52,8 @@ pub struct Tag<'a> {
     pub path: &'a Path,
     /// Whether it is all of the text.
     pub whole: bool,
+    /// The byte of the text at which `path` begins.
+    pub offset: usize,
 }
 
 /// A tag that cannot be filled in. The text is the original's.
@@ -173,7 +175,7 @@ fn compile_text(text: &str) -> Node {
         && let Some(tag) = text.strip_prefix("$(")
         && let Some(tag) = tag.strip_suffix(")$")
     {
-        return Node::Whole(Path::new(tag));
+        return Node::Whole(Path::new(tag), "$(".len());
     }
     let mut parts = Vec::new();
     let mut rest = text;
@@ -186,7 +188,8 @@ fn compile_text(text: &str) -> Node {
         if !literal.is_empty() {
             parts.push(Part::Text(std::mem::take(&mut literal)));
         }
-        parts.push(Part::Tag(Path::new(tag)));
+        let offset = text.len() - opened.len();
+        parts.push(Part::Tag(Path::new(tag), offset));
         rest = after;
     }
     if parts.is_empty() {
@@ -228,7 +231,7 @@ impl Node {
                 }
                 Ok(Value::Array(array))
             }
-            Self::Whole(path) => match path.evaluate(root) {
+            Self::Whole(path, _) => match path.evaluate(root) {
                 Ok(value) => Ok(with_whole_numbers(&value)),
                 Err(error) => Err(fail(at, path, Cause::Whole(error))),
             },
@@ -237,7 +240,7 @@ impl Node {
                 for part in parts {
                     match part {
                         Part::Text(literal) => text.push_str(literal),
-                        Part::Tag(path) => text.push_str(&inline(path, root, at)?),
+                        Part::Tag(path, _) => text.push_str(&inline(path, root, at)?),
                     }
                 }
                 Ok(Value::String(text))
@@ -246,10 +249,11 @@ impl Node {
     }
 
     fn collect<'a>(&'a self, at: &mut Vec<Place<'a>>, tags: &mut Vec<Tag<'a>>) {
-        let tag = |path, whole, at: &[Place<'_>]| Tag {
+        let tag = |path, offset, whole, at: &[Place<'_>]| Tag {
             at: print_place(at),
             path,
             whole,
+            offset,
         };
         match self {
             Self::Literal(_) => {}
@@ -267,11 +271,11 @@ impl Node {
                     at.pop();
                 }
             }
-            Self::Whole(path) => tags.push(tag(path, true, at)),
+            Self::Whole(path, offset) => tags.push(tag(path, *offset, true, at)),
             Self::Inline(parts) => {
                 for part in parts {
-                    if let Part::Tag(path) = part {
-                        tags.push(tag(path, false, at));
+                    if let Part::Tag(path, offset) = part {
+                        tags.push(tag(path, *offset, false, at));
                     }
                 }
             }

@@ -101,6 +101,11 @@ impl Template {
         steps.iter().find_map(|step| match step {
             Node::Identifier(word) => Some(Defect::Word(word.clone())),
             Node::Field(name) if name.is_empty() => Some(Defect::EmptyName),
+            Node::Filter(filter) => {
+                let operator = &filter.comparison.as_ref()?.operator;
+                let known = ["==", "!=", "<", "<=", ">", ">="].contains(&&**operator);
+                (!known).then(|| Defect::Operator(operator.clone()))
+            }
             _ => None,
         })
     }

@@ -95,6 +95,9 @@ pub enum Defect {
     /// It holds text outside braces, or several pairs of them.
     #[error("it holds more than one expression")]
     SeveralExpressions,
+    /// A filter compares with something that is no operator.
+    #[error("unrecognized filter operator {0}")]
+    Operator(Box<str>),
     /// A word stands on its own.
     #[error("unrecognized identifier {0}")]
     Word(Box<str>),
@@ -147,6 +150,17 @@ impl Path {
         match &self.plan {
             Plan::Malformed(error) => Some(error),
             _ => None,
+        }
+    }
+
+    /// Returns the byte of the path at which reading stopped, when it is malformed.
+    pub fn malformed_at(&self) -> Option<usize> {
+        match self.malformed()? {
+            PathError::Parse { wrapped, source } => {
+                let added = wrapped.find(&*self.text).unwrap_or_default();
+                Some(source.offset().saturating_sub(added).min(self.text.len()))
+            }
+            _ => Some(0),
         }
     }
 

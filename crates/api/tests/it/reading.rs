@@ -2,7 +2,7 @@
 
 use carto_api::carto::v1alpha1::{
     BlueprintParam, ClusterSourceTemplate, ClusterSupplyChain, Deliverable, Lifecycle, Runnable,
-    Workload,
+    Workload, WorkloadSpec,
 };
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn explicit_nulls_read_like_absent_fields() {
         "spec": { "params": null, "env": null, "source": null, "image": null },
     }))
     .unwrap();
-    assert_eq!(workload.spec, Default::default());
+    assert_eq!(workload.spec, WorkloadSpec::default());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Passes of the core against an in-memory API.
+//! Passes of the core against an in-memory API, and the rules about mistakes.
 
 mod build;
 mod cluster;
@@ -10,9 +10,11 @@ mod findings;
 mod gating;
 mod immutable;
 mod laws;
+mod mistakes;
 mod ownership;
 mod prune;
 mod runnables;
 mod selection;
 mod swap_in;
+mod webhook;
 mod workloads;

@@ -187,6 +187,15 @@ fn the_first_mistake_in_sorted_order_is_reported() {
 }
 
 #[test]
+fn tags_know_where_they_stand_in_their_text() {
+    let template = Template::compile(&json!("é $(a)$ $(b.c)$"));
+    let offsets: Vec<_> = template.tags().iter().map(|tag| tag.offset).collect();
+    assert_eq!(offsets, [5, 11]);
+    let template = Template::compile(&json!("$(a)$"));
+    assert_eq!(template.tags()[0].offset, 2);
+}
+
+#[test]
 fn tags_are_listed_with_what_they_depend_on() {
     let template = Template::compile(&json!({
         "b": ["$(source.url)$", "x $(params.a[0])$ $(params['b','c'])$"], "a": "$(^[)$",

@@ -1,0 +1,143 @@
+//! ytt texts, as far as their words tell.
+
+use super::cursor::Cursor;
+use super::expressions::{Names, position};
+use super::{Report, suggest};
+
+/// Checks a ytt text.
+pub(super) fn check(text: &Cursor<'_>, names: &Names<'_>, report: &mut Report) {
+    let ytt = text.text();
+    tags(text, names, report);
+    for reference in references(ytt) {
+        let Some((first, rest)) = reference.words.split_first() else {
+            continue;
+        };
+        let within = position(ytt, reference.offset);
+        if !names.known.contains(first) {
+            let hint = suggest::hint(first, names.known.iter().copied());
+            report.error_within(
+                text.path(),
+                within,
+                format!(
+                    "data.values has no \"{first}\", only {}{hint}",
+                    names.known.join(", ")
+                ),
+            );
+        } else if *first == "params"
+            && let Some(name) = rest.first()
+            && let Some(problem) = names.misspelt_param(name)
+        {
+            report.warn_within(text.path(), within, problem);
+        }
+    }
+}
+
+/// `$(…)$` is not filled in in ytt texts.
+fn tags(text: &Cursor<'_>, names: &Names<'_>, report: &mut Report) {
+    let ytt = text.text();
+    let mut from = 0;
+    while let Some(at) = ytt[from..].find("$(") {
+        let start = from + at;
+        let inside = &ytt[start + "$(".len()..];
+        let word: String = inside.chars().take_while(|c| c.is_alphanumeric()).collect();
+        let closed = inside
+            .find(")$")
+            .is_some_and(|end| !inside[..end].contains('\n'));
+        if closed && names.known.contains(&word.as_str()) {
+            report.error_within(
+                text.path(),
+                position(ytt, start),
+                format!("$({word}…)$ is not filled in in ytt: write #@ data.values.{word}…"),
+            );
+        }
+        from = start + "$(".len();
+    }
+}
+
+/// A use of `data.values`: the names that follow, and where it stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reference<'a> {
+    pub(super) offset: usize,
+    pub(super) words: Vec<&'a str>,
+}
+
+/// Finds what a ytt text takes out of `data.values`.
+///
+/// Shape: `data.values.a.b` and `data.values["a"].b` give the words `a` and `b`; what is computed
+/// ends the chain. Comments (`#!`) are left out.
+pub(super) fn references(ytt: &str) -> Vec<Reference<'_>> {
+    const VALUES: &str = "data.values";
+    let mut found = Vec::new();
+    let mut line_start = 0;
+    for line in ytt.split_inclusive('\n') {
+        let comment = line.find("#!").unwrap_or(line.len());
+        let code = &line[..comment];
+        let mut from = 0;
+        while let Some(at) = code[from..].find(VALUES) {
+            let start = from + at;
+            let end = start + VALUES.len();
+            let joined = code[..start]
+                .chars()
+                .next_back()
+                .is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.');
+            if !joined {
+                found.push(Reference {
+                    offset: line_start + start,
+                    words: chain(&code[end..]),
+                });
+            }
+            from = end;
+        }
+        line_start += line.len();
+    }
+    found.retain(|reference| !reference.words.is_empty());
+    found
+}
+
+fn chain(mut rest: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    loop {
+        if let Some(after) = rest.strip_prefix('.') {
+            let end = after
+                .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .unwrap_or(after.len());
+            // A call is a method of the struct, not a name in it.
+            if end == 0 || after[end..].starts_with('(') {
+                return words;
+            }
+            words.push(&after[..end]);
+            rest = &after[end..];
+        } else if let Some((word, after)) = quoted_index(rest) {
+            words.push(word);
+            rest = after;
+        } else {
+            return words;
+        }
+    }
+}
+
+fn quoted_index(rest: &str) -> Option<(&str, &str)> {
+    let inside = rest.strip_prefix('[')?.trim_start();
+    let quote = inside.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (word, after) = inside[1..].split_once(quote)?;
+    Some((word, after.trim_start().strip_prefix(']')?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uses_of_data_values_are_found() {
+        let text = "a: #@ data.values.params[\"x/y\"].z\n#! data.values.no\nb: #@ [data.values.source.url, data.values['image']]\nc: #@ mydata.values.a\nd: #@ data.values.params[key]\ne: #@ data.values.config.get(\"a\")\n";
+        let words: Vec<_> = references(text)
+            .into_iter()
+            .map(|one| one.words.join(" "))
+            .collect();
+        assert_eq!(
+            words,
+            ["params x/y z", "source url", "image", "params", "config"]
+        );
+        assert_eq!(references(text)[0].offset, 6);
+    }
+}
