@@ -74,8 +74,6 @@ enum Broken {
 struct Notes {
     /// Groups of kinds that nobody serves.
     missing: BTreeSet<Arc<str>>,
-    /// Whether a write was handed to the client.
-    wrote: bool,
     /// The reply of the last write.
     replied: Option<Instant>,
 }

@@ -175,7 +175,8 @@ pub struct Snapshot {
     pub events_dropped: u64,
     /// Keys that only the sweep of the index noticed.
     pub swept: u64,
-    /// From the bytes of a watch event read to the next write handed to the client.
+    /// From the bytes of a watch event read, or the reply to the write before it in the same pass, to the next write
+    /// handed to the client.
     pub hops: Distribution,
     /// Duration of whole passes, the API's part included.
     pub passes: Distribution,

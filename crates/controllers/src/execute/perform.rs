@@ -191,9 +191,9 @@ impl Executor {
         )
         .acting_as(identity(account));
         if let Some(due) = notes.replied.or(turn.read_at) {
+            self.metrics.hop(due.elapsed());
             self.metrics.feed.tell(body, due.elapsed());
         }
-        self.count_hop(turn, notes);
         let (code, object) = self.send(&key.gvk, call, notes).await?;
         notes.replied = Some(Instant::now());
         self.write_through(&turn.key, &key.gvk, &object, crate::shim::applied);
@@ -221,7 +221,6 @@ impl Executor {
         let uri = path_of(&mapping, key).done();
         let call = Call::with_body(Verb::Delete, Method::DELETE, uri, Content::Json, &options)
             .acting_as(identity(account));
-        self.count_hop(turn, notes);
         let (_, reply) = self.send(&key.gvk, call, notes).await?;
         let gone = reply.get("kind").and_then(Value::as_str) == Some("Status");
         if gone {
@@ -252,15 +251,6 @@ impl Executor {
             self.resolve(gvk, notes).await?;
         }
         Err(failed(&failure))
-    }
-
-    /// From the bytes that woke the owner to its first write.
-    fn count_hop(&self, turn: &Turn, notes: &mut Notes) {
-        if !std::mem::replace(&mut notes.wrote, true)
-            && let Some(read_at) = turn.read_at
-        {
-            self.metrics.hop(read_at.elapsed());
-        }
     }
 
     /// Puts what a reply says into the index, if the kind is kept and a watch will tell of its changes.
