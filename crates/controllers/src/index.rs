@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use crate::key::{Key, Kind};
 use crate::queue::{Cause, Mark, Queue};
 
+mod intern;
 mod own;
 mod rights;
 mod rows;
@@ -31,6 +32,7 @@ pub(crate) use own::{Own, OwnObject};
 pub(crate) use rights::{Binding, Bindings, Meta, Registry};
 pub(crate) use rows::Flavor;
 
+use intern::Interner;
 use own::OwnKinds;
 use rights::Rights;
 use rows::Rows;
@@ -99,6 +101,7 @@ pub(crate) struct Moment {
 /// The index. Cheap lookups, synchronous changes.
 pub(crate) struct Index {
     inner: RwLock<Inner>,
+    interner: Interner,
     queue: Arc<Queue>,
 }
 
@@ -114,6 +117,7 @@ impl Index {
     pub(crate) fn new(queue: Arc<Queue>) -> Self {
         Self {
             inner: RwLock::default(),
+            interner: Interner::default(),
             queue,
         }
     }
@@ -196,6 +200,7 @@ impl Index {
 
     /// Wakes keys with changes that no pass has answered and that the queue does not know. Returns how many.
     pub(crate) fn sweep(&self, now: Instant) -> u64 {
+        self.interner.sweep();
         let mut inner = self.write();
         inner.repairs.retain(|_, times| {
             times
@@ -239,7 +244,8 @@ impl Index {
     }
 
     /// Takes in the row of an object that the pass over `key` has just written or read.
-    pub(crate) fn written_through(&self, key: &Key, row: Row) {
+    pub(crate) fn written_through(&self, key: &Key, mut row: Row) {
+        self.interner.share(&mut row);
         let mark = Mark {
             uid: Arc::clone(&row.uid),
             version: shelf::number(&row.resource_version),

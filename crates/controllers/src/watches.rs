@@ -350,12 +350,13 @@ impl Watches {
         });
     }
 
-    /// A CRD of this group came, went or changed.
-    fn kinds_changed(&self, group: &str) {
+    /// The CRD of this resource came, went or changed.
+    fn kind_changed(&self, plural: &str, group: &str) {
         self.discovery.forget(group);
         let state = self.lock();
         if group == "carto.run" {
-            state.own.values().for_each(|control| control.hint());
+            let concerned = state.own.iter().filter(|(own, _)| own.plural() == plural);
+            concerned.for_each(|(_, control)| control.hint());
         }
         let stamped = state
             .stamped

@@ -318,7 +318,8 @@ impl Index {
     }
 
     /// Takes in a list of one flavor of a kind.
-    pub(crate) fn rows_listed(&self, gvk: &Gvk, flavor: Flavor, begun: u64, rows: Vec<Row>) {
+    pub(crate) fn rows_listed(&self, gvk: &Gvk, flavor: Flavor, begun: u64, mut rows: Vec<Row>) {
+        rows.iter_mut().for_each(|row| self.interner.share(row));
         self.change(|inner, wakes| {
             let cause = Cause::default();
             let mut listed = HashSet::with_capacity(rows.len());
@@ -355,7 +356,8 @@ impl Index {
     }
 
     /// Takes in one event.
-    pub(crate) fn row_seen(&self, row: Row, read_at: Instant) {
+    pub(crate) fn row_seen(&self, mut row: Row, read_at: Instant) {
+        self.interner.share(&mut row);
         self.change(|inner, wakes| {
             let cause = cause_of(&row, read_at);
             inner.put_row(row, &cause, wakes);

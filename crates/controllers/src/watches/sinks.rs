@@ -95,8 +95,8 @@ impl RegistrySink {
     fn tell(&self, name: &Name) {
         match self.which {
             Registry::Crds => {
-                if let Some((_, group)) = name.1.split_once('.') {
-                    self.watches.kinds_changed(group);
+                if let Some((plural, group)) = name.1.split_once('.') {
+                    self.watches.kind_changed(plural, group);
                 }
             }
             Registry::Roles | Registry::ClusterRoles => self.watches.rights_changed(),
