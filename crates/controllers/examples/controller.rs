@@ -3,9 +3,16 @@
 //! Prints `ready` when everything is in sync, and the counters as a line of JSON for each line read from standard
 //! input. Ends on SIGINT or SIGTERM. `RUST_LOG` sets what is logged. Users have `carto controller`.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for development"
+)]
+
 use std::path::Path;
 
 use carto_controllers::{Config, Controllers, LeaderElection};
+use kube::config::KubeConfigOptions;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,7 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .next()
         .ok_or("usage: controller KUBECONFIG [LEASE-IDENTITY]")?;
     let kubeconfig = kube::config::Kubeconfig::read_from(Path::new(&path))?;
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await?;
+    let config =
+        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     let client = kube::Client::try_from(config)?;
     let leader_election = args
         .next()

@@ -7,6 +7,12 @@
 //!
 //! The cluster must have the carto.run CRDs, and service accounts must be bound to what they need.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a tool for development"
+)]
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -15,6 +21,7 @@ use std::time::{Duration, Instant};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::Request;
 use kube::Client;
+use kube::config::KubeConfigOptions;
 use serde_json::{Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -45,7 +52,8 @@ async fn main() -> Result<()> {
 
 async fn client(path: &str) -> Result<Client> {
     let kubeconfig = kube::config::Kubeconfig::read_from(path)?;
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await?;
+    let config =
+        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
 }
 
@@ -575,7 +583,7 @@ impl Controller {
             if idle == 5 {
                 return Ok(report);
             }
-            if started.elapsed() > Duration::from_secs(600) {
+            if started.elapsed() > Duration::from_mins(10) {
                 return Err(format!("not idle after ten minutes: {report}").into());
             }
             std::thread::sleep(Duration::from_millis(20));

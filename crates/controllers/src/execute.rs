@@ -54,7 +54,7 @@ pub(crate) struct Executor {
     pub(crate) recorder: Option<Recorder>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) begin: Begin,
-    /// As many passes may think at a time as there are processors.
+    /// How many passes may think at a time.
     pub(crate) thinking: Arc<Semaphore>,
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn client() -> (kube::Client, Fake) {
 impl Fake {
     /// The next request.
     pub(crate) async fn next(&mut self) -> Exchange {
-        let next = tokio::time::timeout(Duration::from_secs(3600), self.0.recv());
+        let next = tokio::time::timeout(Duration::from_hours(1), self.0.recv());
         next.await.expect("a request in time").expect("a client")
     }
 

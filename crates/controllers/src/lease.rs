@@ -290,11 +290,7 @@ mod tests {
 
     fn start() -> (Fake, Sender<bool>, JoinHandle<()>) {
         let (client, fake) = fake::client();
-        let wire = Wire::new(
-            client,
-            Arc::new(Metrics::default()),
-            Duration::from_secs(60),
-        );
+        let wire = Wire::new(client, Arc::new(Metrics::default()), Duration::from_mins(1));
         let leading = Sender::new(false);
         let election = LeaderElection::new("carto", "controllers", "me");
         let mut elector = Elector::new(wire, election, leading.clone());
@@ -310,7 +306,7 @@ mod tests {
     async fn becomes(leading: &Sender<bool>, expect: bool) {
         let mut leading = leading.subscribe();
         let wait = leading.wait_for(|leading| *leading == expect);
-        tokio::time::timeout(Duration::from_secs(60), wait)
+        tokio::time::timeout(Duration::from_mins(1), wait)
             .await
             .unwrap()
             .unwrap();

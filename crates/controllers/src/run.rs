@@ -25,6 +25,10 @@ use crate::wire::{Call, Failure, Wire};
 /// How long running passes and pending events are waited for at the end.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// Passes that may think at a time, per processor: more than one, so that a template that uses up its whole budget of
+/// steps does not keep everybody else waiting.
+const THINKING_PER_PROCESSOR: usize = 2;
+
 /// How the controllers are run.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -150,7 +154,7 @@ impl Controllers {
             recorder,
             metrics,
             begin,
-            thinking: Arc::new(Semaphore::new(processors)),
+            thinking: Arc::new(Semaphore::new(THINKING_PER_PROCESSOR * processors)),
         });
 
         let (leading, ready) = (Sender::new(leader_election.is_none()), Sender::new(false));

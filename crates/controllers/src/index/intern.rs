@@ -40,7 +40,9 @@ impl Interner {
                 &mut controller.kind,
                 &mut controller.name,
             ];
-            parts.into_iter().for_each(|text| pool.share(text));
+            for text in parts {
+                pool.share(text);
+            }
         }
         let labels = std::mem::take(&mut row.labels);
         row.labels = labels

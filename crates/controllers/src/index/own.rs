@@ -6,6 +6,7 @@ use std::sync::Arc;
 use carto_core::key::{BlueprintKind, Gvk, TemplateKind};
 use carto_core::model::{Blueprint, RunTemplate, Template};
 use carto_core::row::Expressions;
+use carto_query::labels::{self, Labels};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -207,36 +208,53 @@ impl OwnObject {
     }
 }
 
-/// Whether a blueprint's labels and expressions let it select an object with these labels. Field requirements are not
-/// looked at: a pass too many costs nothing, one too few costs everything.
-fn may_select(blueprint: &Blueprint, labels: &[(Arc<str>, Arc<str>)]) -> bool {
-    let value_of = |key: &str| {
-        labels
+/// Labels of an owner, as selectors look at them.
+struct OwnerLabels<'a>(&'a [(Arc<str>, Arc<str>)]);
+
+impl Labels for OwnerLabels<'_> {
+    fn label(&self, key: &str) -> Option<&str> {
+        self.0
             .iter()
             .find(|(name, _)| **name == *key)
             .map(|(_, value)| &**value)
-    };
+    }
+}
+
+/// What a blueprint demands of labels; `None` when that is not valid, which whoever it may concern gets to see. Field
+/// requirements are not looked at: a pass too many costs nothing, one too few costs everything.
+fn label_selector(blueprint: &Blueprint) -> Option<labels::Selector> {
     let selector = &blueprint.selector;
-    let mut equal = selector.match_labels.iter();
-    let mut expressions = selector.match_expressions.iter().map(|expression| {
-        let value = expression
-            .get("key")
-            .and_then(Value::as_str)
-            .and_then(value_of);
-        let values = expression.get("values").and_then(Value::as_array);
-        let among = value.is_some_and(|value| {
-            values.is_some_and(|values| values.iter().any(|one| one.as_str() == Some(value)))
-        });
-        match expression.get("operator").and_then(Value::as_str) {
-            Some("In") => among,
-            Some("NotIn") => !among,
-            Some("Exists") => value.is_some(),
-            Some("DoesNotExist") => value.is_none(),
-            // Not valid; whoever it may concern gets to see that.
-            _ => true,
-        }
+    let equal = selector
+        .match_labels
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()));
+    let parts = selector.match_expressions.iter().map(|expression| {
+        let text = |key: &str| {
+            expression
+                .get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let values = expression
+            .get("values")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let values: Vec<String> = values
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
+        (text("key"), text("operator"), values)
     });
-    equal.all(|(key, value)| value_of(key) == Some(value)) && expressions.all(|holds| holds)
+    let parts: Vec<_> = parts.collect();
+    let expressions = parts
+        .iter()
+        .map(|(key, operator, values)| labels::Expression {
+            key,
+            operator,
+            values,
+        });
+    labels::Selector::build(equal, expressions).ok()
 }
 
 /// What a status says was stamped.
@@ -404,17 +422,25 @@ impl OwnKinds {
             self.by_label
                 .get(&(kind, name.as_str().into(), value.as_str().into()))
         });
+        let selector = label_selector(blueprint);
+        let selects = |owner: &OwnObject| {
+            selector
+                .as_ref()
+                .is_none_or(|selector| selector.matches(&OwnerLabels(&owner.labels)))
+        };
         if let Some(smallest) = sets.min_by_key(|set| set.map_or(0, HashSet::len)) {
             let candidates = smallest.into_iter().flatten();
-            let owners = candidates.filter_map(|key| Some((key, self.get(key)?)));
-            let owners = owners.filter(|(_, owner)| may_select(blueprint, &owner.labels));
-            return owners.map(|(key, _)| key).collect();
+            return candidates
+                .filter(|key| self.get(key).is_some_and(selects))
+                .collect();
         }
-        let owners = self.shelves.get(&Own::Owner(kind));
-        owners
+        let owners = self
+            .shelves
+            .get(&Own::Owner(kind))
             .into_iter()
-            .flat_map(Shelf::values)
-            .filter(|owner| may_select(blueprint, &owner.labels))
+            .flat_map(Shelf::values);
+        owners
+            .filter(|owner| selects(owner))
             .filter_map(|owner| self.by_uid.get(&owner.uid))
             .collect()
     }

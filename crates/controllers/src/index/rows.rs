@@ -319,7 +319,9 @@ impl Index {
 
     /// Takes in a list of one flavor of a kind.
     pub(crate) fn rows_listed(&self, gvk: &Gvk, flavor: Flavor, begun: u64, mut rows: Vec<Row>) {
-        rows.iter_mut().for_each(|row| self.interner.share(row));
+        for row in &mut rows {
+            self.interner.share(row);
+        }
         self.change(|inner, wakes| {
             let cause = Cause::default();
             let mut listed = HashSet::with_capacity(rows.len());

@@ -286,7 +286,7 @@ async fn a_dead_api_is_tried_with_backoff_for_ever() {
     }
     let waited = before.elapsed();
     assert!(
-        waited > Duration::from_secs(60) && waited < Duration::from_secs(600),
+        waited > Duration::from_mins(1) && waited < Duration::from_mins(10),
         "{waited:?}"
     );
     scene.answer_list("5", &[]).await;

@@ -6,6 +6,7 @@ use carto_controllers::metrics::Snapshot;
 use carto_controllers::{Config, Controllers};
 use http::Request;
 use kube::Client;
+use kube::config::KubeConfigOptions;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -30,7 +31,8 @@ pub(crate) async fn home(test: &str) -> Option<Home> {
     };
     let turn = TURN.lock().await;
     let kubeconfig = kube::config::Kubeconfig::read_from(path).expect("a kubeconfig");
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await;
+    let config =
+        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
     let client = Client::try_from(config.expect("a kubeconfig")).expect("a client");
     let id = std::process::id() % 10_000;
     let home = Home {
@@ -149,7 +151,10 @@ impl Home {
         if cluster {
             format!("{root}/{plural}/{name}")
         } else {
-            format!("{root}/namespaces/{}/{plural}/{name}", self.name)
+            let namespace = object["metadata"]["namespace"]
+                .as_str()
+                .unwrap_or(&self.name);
+            format!("{root}/namespaces/{namespace}/{plural}/{name}")
         }
     }
 

@@ -1,6 +1,9 @@
 //! The controllers against whole APIs: the real one named by `CARTO_TEST_KUBECONFIG`.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
+
 mod chains;
 mod home;
+mod install;
 mod rights;
 mod triggers;
