@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use carto_apiserver::{ApiServer, UserInfo};
 use carto_controllers::metrics::Snapshot;
 use carto_controllers::{Config, Controllers};
 use http::Request;
@@ -20,24 +21,53 @@ pub(crate) struct Home {
     pub(crate) client: Client,
     /// Namespace, and prefix of the names of cluster-wide objects.
     pub(crate) name: String,
+    embedded: Option<ApiServer>,
     _turn: MutexGuard<'static, ()>,
 }
 
-/// The API to test against, prepared; `None`, said loudly, when there is none.
-pub(crate) async fn home(test: &str) -> Option<Home> {
+/// Runs a scenario on the embedded API, and on the real cluster if there is one.
+pub(crate) async fn everywhere(test: &str, scenario: impl AsyncFn(Home)) {
+    scenario(embedded(test).await).await;
+    if let Some(home) = real(test).await {
+        scenario(home).await;
+    }
+}
+
+/// An embedded API, prepared.
+pub(crate) async fn embedded(test: &str) -> Home {
+    let turn = TURN.lock().await;
+    let server = ApiServer::start(carto_apiserver::Config {
+        rbac: true,
+        ..Default::default()
+    });
+    let server = server.await.unwrap();
+    let client = Client::new(server.service(UserInfo::admin()), "default");
+    let home = Home {
+        client,
+        name: test.to_owned(),
+        embedded: Some(server),
+        _turn: turn,
+    };
+    home.prepare().await;
+    home
+}
+
+/// The real API to test against, prepared; `None`, said loudly, when there is none.
+pub(crate) async fn real(test: &str) -> Option<Home> {
     let Ok(path) = std::env::var("CARTO_TEST_KUBECONFIG") else {
-        println!("SKIPPED {test}: CARTO_TEST_KUBECONFIG names no cluster");
+        println!("SKIPPED {test} on a real cluster: CARTO_TEST_KUBECONFIG names none");
         return None;
     };
     let turn = TURN.lock().await;
     let kubeconfig = kube::config::Kubeconfig::read_from(path).expect("a kubeconfig");
-    let config =
-        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    let options = KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
     let client = Client::try_from(config.expect("a kubeconfig")).expect("a client");
     let id = std::process::id() % 10_000;
     let home = Home {
         client,
         name: format!("{test}-{id}"),
+        embedded: None,
         _turn: turn,
     };
     home.prepare().await;
@@ -280,6 +310,10 @@ impl Home {
 
     /// Removes what the test made cluster-wide, and its namespace.
     pub(crate) async fn clear(self) {
+        if let Some(server) = self.embedded {
+            server.shutdown().await;
+            return;
+        }
         let mut uris = vec![format!("/api/v1/namespaces/{}", self.name)];
         for plural in [
             "clustersupplychains",

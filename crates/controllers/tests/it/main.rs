@@ -1,4 +1,4 @@
-//! The controllers against whole APIs: the real one named by `CARTO_TEST_KUBECONFIG`.
+//! The controllers against whole APIs: the embedded one, and the real one named by `CARTO_TEST_KUBECONFIG`.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::home::{Home, home};
+use crate::home::{Home, everywhere};
 
 async fn one_step(home: &Home) {
     home.template(
@@ -18,96 +18,96 @@ async fn one_step(home: &Home) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_right_that_is_granted_later_is_noticed_at_once() {
-    let Some(home) = home("granted-later").await else {
-        return;
-    };
-    one_step(&home).await;
-    home.workload("app", "one").await;
-    let controllers = home.controllers().await;
-    home.until_condition(
-        "app",
-        "ResourcesSubmitted",
-        "False TemplateRejectedByAPIServer",
-    )
+    everywhere("granted-later", async |home| {
+        one_step(&home).await;
+        home.workload("app", "one").await;
+        let controllers = home.controllers().await;
+        home.until_condition(
+            "app",
+            "ResourcesSubmitted",
+            "False TemplateRejectedByAPIServer",
+        )
+        .await;
+        let told = home.condition("app", "ResourcesSubmitted").await;
+        assert!(told.contains("forbidden"), "{told}");
+        let before = home.quiet(&controllers).await;
+        home.trust_default_account().await;
+        home.until_condition("app", "Ready", "True Ready").await;
+        let after = home.quiet(&controllers).await;
+        assert!(
+            after.requests_total() - before.requests_total() < 20,
+            "{after:?}"
+        );
+        controllers.stop().await;
+        home.clear().await;
+    })
     .await;
-    let told = home.condition("app", "ResourcesSubmitted").await;
-    assert!(told.contains("forbidden"), "{told}");
-    let before = home.quiet(&controllers).await;
-    home.trust_default_account().await;
-    home.until_condition("app", "Ready", "True Ready").await;
-    let after = home.quiet(&controllers).await;
-    assert!(
-        after.requests_total() - before.requests_total() < 20,
-        "{after:?}"
-    );
-    controllers.stop().await;
-    home.clear().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_that_is_edited_later_is_noticed_too() {
-    let Some(home) = home("edited-role").await else {
-        return;
-    };
-    one_step(&home).await;
-    let role = |verbs: Value| {
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+    everywhere("edited-role", async |home| {
+        one_step(&home).await;
+        let role = |verbs: Value| {
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+                "metadata": {"name": "stamper"},
+                "rules": [{"apiGroups": ["test.carto.run"], "resources": ["things"], "verbs": verbs}]})
+        };
+        home.put(&role(json!(["get"]))).await;
+        home.put(
+            &json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
             "metadata": {"name": "stamper"},
-            "rules": [{"apiGroups": ["test.carto.run"], "resources": ["things"], "verbs": verbs}]})
-    };
-    home.put(&role(json!(["get"]))).await;
-    home.put(
-        &json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-        "metadata": {"name": "stamper"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "stamper"},
-        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": home.name}]}),
-    )
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "stamper"},
+            "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": home.name}]}),
+        )
+        .await;
+        home.workload("app", "one").await;
+        let controllers = home.controllers().await;
+        home.until_condition(
+            "app",
+            "ResourcesSubmitted",
+            "False TemplateRejectedByAPIServer",
+        )
+        .await;
+        home.put(&role(json!(["get", "create", "patch"]))).await;
+        home.until_condition("app", "Ready", "True Ready").await;
+        controllers.stop().await;
+        home.clear().await;
+    })
     .await;
-    home.workload("app", "one").await;
-    let controllers = home.controllers().await;
-    home.until_condition(
-        "app",
-        "ResourcesSubmitted",
-        "False TemplateRejectedByAPIServer",
-    )
-    .await;
-    home.put(&role(json!(["get", "create", "patch"]))).await;
-    home.until_condition("app", "Ready", "True Ready").await;
-    controllers.stop().await;
-    home.clear().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_that_comes_later_is_noticed() {
-    let Some(home) = home("late-account").await else {
-        return;
-    };
-    one_step(&home).await;
-    home.put(
-        &json!({"apiVersion": "carto.run/v1alpha1", "kind": "Workload",
-        "metadata": {"name": "app", "labels": {"test": home.name}},
-        "spec": {"serviceAccountName": "builder"}}),
-    )
-    .await;
-    let controllers = home.controllers().await;
-    home.until_condition("app", "ResourcesSubmitted", "False ServiceAccountError")
+    everywhere("late-account", async |home| {
+        one_step(&home).await;
+        home.put(
+            &json!({"apiVersion": "carto.run/v1alpha1", "kind": "Workload",
+            "metadata": {"name": "app", "labels": {"test": home.name}},
+            "spec": {"serviceAccountName": "builder"}}),
+        )
         .await;
-    home.put(
-        &json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-        "metadata": {"name": "builder"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-            "name": "cluster-admin"},
-        "subjects": [{"kind": "ServiceAccount", "name": "builder", "namespace": home.name}]}),
-    )
+        let controllers = home.controllers().await;
+        home.until_condition("app", "ResourcesSubmitted", "False ServiceAccountError")
+            .await;
+        home.put(
+            &json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": "builder"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                "name": "cluster-admin"},
+            "subjects": [{"kind": "ServiceAccount", "name": "builder", "namespace": home.name}]}),
+        )
+        .await;
+        home.put(
+            &json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "builder"}}),
+        )
+        .await;
+        home.until_condition("app", "Ready", "True Ready").await;
+        let thing = home.get(&home.thing("app")).await.unwrap();
+        let managers = thing["metadata"]["managedFields"].to_string();
+        assert!(managers.contains("\"manager\":\"carto\""), "{managers}");
+        controllers.stop().await;
+        home.clear().await;
+    })
     .await;
-    home.put(
-        &json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "builder"}}),
-    )
-    .await;
-    home.until_condition("app", "Ready", "True Ready").await;
-    let thing = home.get(&home.thing("app")).await.unwrap();
-    let managers = thing["metadata"]["managedFields"].to_string();
-    assert!(managers.contains("\"manager\":\"carto\""), "{managers}");
-    controllers.stop().await;
-    home.clear().await;
 }
