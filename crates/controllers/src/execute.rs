@@ -11,7 +11,10 @@ use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use carto_core::realize::{self, Dependency, Observed, Outcome, Reply, Step};
+use carto_core::blueprint;
+use carto_core::key::{BlueprintKind, OwnerKind};
+use carto_core::realize::{self, Dependency, Observed, Outcome, Realization, Reply, Step};
+use carto_core::runnable::RunnablePass;
 use futures::FutureExt as _;
 use http::Method;
 use jiff::Timestamp;
@@ -291,6 +294,33 @@ fn regarding(key: &Key, owner: &Value) -> Regarding {
 mod tests;
 
 /// Begins a pass of the core.
-pub(crate) fn begin(_kind: Kind, _observed: Observed) -> Box<dyn Pass> {
-    unimplemented!("waiting for the core")
+pub(crate) fn begin(kind: Kind, observed: Observed) -> Box<dyn Pass> {
+    match kind {
+        Kind::Workload => Box::new(Realization::new(OwnerKind::Workload, observed)),
+        Kind::Deliverable => Box::new(Realization::new(OwnerKind::Deliverable, observed)),
+        Kind::Runnable => Box::new(RunnablePass::new(observed)),
+        Kind::ClusterSupplyChain => Box::new(Examination(BlueprintKind::SupplyChain, observed)),
+        Kind::ClusterDelivery => Box::new(Examination(BlueprintKind::Delivery, observed)),
+    }
+}
+
+impl Pass for Realization {
+    fn resume(&mut self, reply: Option<Reply>) -> Step {
+        self.resume(reply)
+    }
+}
+
+impl Pass for RunnablePass {
+    fn resume(&mut self, reply: Option<Reply>) -> Step {
+        self.resume(reply)
+    }
+}
+
+/// A pass over a blueprint: one thought, no requests.
+struct Examination(BlueprintKind, Observed);
+
+impl Pass for Examination {
+    fn resume(&mut self, _: Option<Reply>) -> Step {
+        Step::Done(Box::new(blueprint::examine(self.0, &self.1)))
+    }
 }

@@ -26,7 +26,6 @@ mod lease;
 pub mod metrics;
 mod queue;
 mod run;
-mod shim;
 mod watch;
 mod watches;
 mod wire;

@@ -281,12 +281,25 @@ impl Histogram {
 }
 
 /// Durations counted in buckets.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Distribution {
     #[serde(skip)]
     buckets: Vec<u64>,
     sum_ns: u64,
     max_ns: u64,
+}
+
+impl std::fmt::Debug for Distribution {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} (p50 {:?}, p99 {:?}, max {:?})",
+            self.count(),
+            self.quantile(0.5).unwrap_or_default(),
+            self.quantile(0.99).unwrap_or_default(),
+            self.max()
+        )
+    }
 }
 
 impl Distribution {

@@ -133,7 +133,7 @@ impl Executor {
         let uri = path_of(&mapping, key).done();
         let call = Call::get(Verb::Get, uri).acting_as(identity(account));
         let (_, object) = self.send(&key.gvk, call, notes).await?;
-        self.write_through(&turn.key, &key.gvk, &object, crate::shim::extract);
+        self.write_through(&turn.key, &key.gvk, &object, Row::extract);
         Ok(Reply::Object(object))
     }
 
@@ -196,7 +196,7 @@ impl Executor {
         }
         let (code, object) = self.send(&key.gvk, call, notes).await?;
         notes.replied = Some(Instant::now());
-        self.write_through(&turn.key, &key.gvk, &object, crate::shim::applied);
+        self.write_through(&turn.key, &key.gvk, &object, Row::applied);
         Ok(Reply::Applied {
             object,
             created: code == StatusCode::CREATED,
@@ -226,7 +226,7 @@ impl Executor {
         if gone {
             self.index.deleted_through(&turn.key, key, uid);
         } else {
-            self.write_through(&turn.key, &key.gvk, &reply, crate::shim::extract);
+            self.write_through(&turn.key, &key.gvk, &reply, Row::extract);
         }
         Ok(Reply::Deleted { gone })
     }

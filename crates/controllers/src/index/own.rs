@@ -525,12 +525,7 @@ impl Inner {
                     old.and_then(OwnObject::blueprint),
                     new.and_then(OwnObject::blueprint),
                 );
-                if old
-                    .zip(new)
-                    .is_some_and(|(old, new)| old.selector == new.selector)
-                {
-                    return;
-                }
+                // Also when only its readiness changed: the status that names it may not be written yet.
                 for version in old.into_iter().chain(new) {
                     wakes.add_all(self.own.selectable(version), &cause);
                 }

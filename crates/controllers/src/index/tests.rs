@@ -286,8 +286,8 @@ async fn a_blueprint_wakes_those_it_may_select_and_those_it_did() {
     index.chain("chain", 11, java.clone(), "True");
     assert_eq!(
         index.woken().await,
-        [chain.as_str(), "Workload/team/job"],
-        "only its readiness"
+        [chain.as_str(), "Workload/team/job", "Workload/team/web"],
+        "its readiness"
     );
     index.chain("chain", 12, java, "True");
     assert_eq!(

@@ -12,6 +12,7 @@ use super::Watches;
 use crate::index::shelf::Name;
 use crate::index::{Binding, Bindings, Flavor, Meta, Own, OwnObject, Registry};
 use crate::watch::Sink;
+use crate::wire::Detail;
 
 /// One of our own kinds.
 pub(super) struct OwnSink {
@@ -58,8 +59,11 @@ impl Sink for RowSink {
     type Item = Row;
 
     fn decode(&self, object: Value) -> Option<Row> {
+        if super::detail_of(&self.gvk) == Detail::Metadata {
+            return Row::extract_metadata(&object);
+        }
         let expressions = self.watches.index.expressions(&self.gvk);
-        crate::shim::extract(&object, &expressions.unwrap_or_default())
+        Row::extract(&object, &expressions.unwrap_or_default())
     }
 
     fn list_begins(&self) -> u64 {

@@ -34,9 +34,9 @@ async fn ready_chain(home: &Home) {
         "config",
         json!({
         "configPath": ".data.config",
-        "ytt": "#@ load(\"@ytt:data\", \"data\")\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  \
-            name: #@ data.values.workload.metadata.name + \"-config\"\ndata:\n  \
-            config: #@ \"config of \" + data.values.image\n"}),
+        "template": {"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "$(workload.metadata.name)$-config"},
+            "data": {"config": "config of $(image)$"}}}),
     )
     .await;
     home.template(
