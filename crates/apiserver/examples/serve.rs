@@ -15,7 +15,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let state_dir = args.next().filter(|dir| dir != "-").map(Into::into);
     let port = args.next().map_or(Ok(0), |port| port.parse())?;
     let rbac = std::env::var_os("RBAC").is_some();
-    let config = Config { state_dir, port: Some(port), rbac, ..Config::default() };
+    let config = Config {
+        state_dir,
+        port: Some(port),
+        rbac,
+        ..Config::default()
+    };
     let server = ApiServer::start(config).await?;
     #[expect(clippy::print_stdout, reason = "the output of the program")]
     {

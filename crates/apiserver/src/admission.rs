@@ -157,9 +157,14 @@ pub(crate) fn warnings(call: &Call, new: &Value, old: Option<&Value>) {
         let before = old.map(meta::finalizers).unwrap_or_default();
         for finalizer in meta::finalizers(new) {
             if !finalizer.contains('/') && !is_standard(finalizer) && !before.contains(&finalizer) {
+                let path = if finalizer.contains('.') {
+                    " including a path (/)"
+                } else {
+                    ""
+                };
                 call.warn(format!(
-                    "metadata.finalizers: \"{finalizer}\": prefer a domain-qualified finalizer name \
-                     including a path (/) to avoid accidental conflicts with other finalizer writers"
+                    "metadata.finalizers: \"{finalizer}\": prefer a domain-qualified finalizer \
+                     name{path} to avoid accidental conflicts with other finalizer writers"
                 ));
             }
         }
@@ -230,10 +235,18 @@ pub(crate) fn grace_seconds(call: &Call, object: &Value, asked: Option<i64>) -> 
     asked.or(of_pod).unwrap_or(DEFAULT)
 }
 
+/// Namespaces and definitions have an end of their own, with neither grace nor generation.
+pub(crate) fn ends_by_itself(call: &Call) -> bool {
+    matches!(&*call.resource.storage, NAMESPACES | DEFINITIONS)
+}
+
 /// What a delete writes into an object that stays for a while.
 pub(crate) fn mark_deleted(call: &Call, object: &mut Value) {
     if &*call.resource.storage == NAMESPACES {
         object["status"]["phase"] = "Terminating".into();
+    }
+    if ends_by_itself(call) {
+        meta::of(object).remove("deletionGracePeriodSeconds");
     }
 }
 

@@ -58,7 +58,11 @@ impl Format {
 const SHOWN: usize = 300;
 
 fn unrecognized(kind: &str, error: &str, body: &[u8]) -> ApiError {
-    let text = String::from_utf8_lossy(&body[..body.len().min(SHOWN)]).into_owned();
+    let text = if body.is_empty() {
+        "<empty>".to_owned()
+    } else {
+        String::from_utf8_lossy(&body[..body.len().min(SHOWN)]).into_owned()
+    };
     let more = if body.len() > SHOWN { " ..." } else { "" };
     ApiError::BadRequest(format!(
         "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; \

@@ -64,7 +64,7 @@ pub(crate) fn complete_new(definition: &mut Value) {
     default(definition);
     definition["status"] = json!({
         "acceptedNames": {"kind": "", "plural": ""},
-        "conditions": [],
+        "conditions": null,
         "storedVersions": [],
     });
     remember_storage_version(definition);

@@ -186,7 +186,7 @@ fn subresources(resource: &Resource) -> Vec<Sub<'_>> {
     if resource.has_status {
         subs.push(own("status", CHANGE));
     }
-    subs.sort_by_key(|sub| sub.name);
+    subs.sort_by_key(|sub| (resource.is_custom() && sub.name != "status", sub.name));
     subs
 }
 

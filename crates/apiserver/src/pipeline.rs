@@ -18,7 +18,7 @@ pub(crate) use delete::{DeleteOptions, Deleted, FOREGROUND, ORPHAN, Propagation}
 pub(crate) use intake::check_type;
 pub(crate) use patch::PatchFormat;
 pub(crate) use read::{ListPage, ListRequest};
-pub(crate) use scale::{scale_of, scaling};
+pub(crate) use scale::scale_of;
 
 use crate::catalogue::{Resource, Rows};
 use crate::store::Object;

@@ -82,9 +82,10 @@ fn wanted(headers: &HeaderMap) -> Result<Option<UserInfo>, ApiError> {
         if user == UserInfo::default() {
             return Ok(None);
         }
+        let groups: Vec<String> = user.groups.iter().map(|g| crate::error::quote(g)).collect();
         return Err(ApiError::BadRequest(format!(
-            "requested groups {:?} without impersonating a user name",
-            user.groups
+            "requested groups [{}] without impersonating a user name",
+            groups.join(" ")
         )));
     }
     Ok(Some(user))

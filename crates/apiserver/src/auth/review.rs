@@ -35,7 +35,6 @@ impl Api {
         for path in unknown {
             call.warn(format!("unknown field \"{path}\""));
         }
-        meta::of(&mut review).insert("creationTimestamp".into(), Value::Null);
         let status = match &*resource.kind {
             "SelfSubjectReview" => {
                 meta::of(&mut review).insert("creationTimestamp".into(), time::now().into());
@@ -68,7 +67,7 @@ impl Api {
             Some(user) => {
                 json!({"authenticated": true, "user": user_value(&user), "audiences": [ISSUER]})
             }
-            None => json!({"user": {}}),
+            None => json!({"user": {}, "error": "invalid bearer token"}),
         })
     }
 

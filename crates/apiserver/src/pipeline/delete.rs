@@ -164,7 +164,7 @@ fn propagation(
             errors.push(FieldError::not_supported(
                 "propagationPolicy",
                 other,
-                &["Background", "Foreground", "Orphan", "nil"],
+                &["Foreground", "Background", "Orphan", "nil"],
             ));
             None
         }
@@ -236,7 +236,7 @@ impl Api {
             .is_none_or(|g| grace < g);
         if !already || shorter {
             meta::mark_deleted(&mut new, grace);
-            if !already && resource.rules.counts_generations() {
+            if !already && resource.rules.counts_generations() && !admission::ends_by_itself(call) {
                 meta::bump_generation(&mut new);
             }
             admission::mark_deleted(call, &mut new);
@@ -283,14 +283,15 @@ fn check_preconditions(
             resource: call.resource.group_resource(),
             kind: call.resource.kind.to_string(),
             name: call.target.name.clone(),
-            message: format!("Precondition failed: {message}"),
+            message,
         })
     };
     if let Some(uid) = &options.uid
         && **uid != *there.uid
     {
         return failed(format!(
-            "UID in precondition: {uid}, UID in object meta: {}",
+            "the UID in the precondition ({uid}) does not match the UID in record ({}). The object \
+             might have been deleted and then recreated",
             there.uid
         ));
     }
@@ -298,7 +299,8 @@ fn check_preconditions(
         && *revision != there.revision.to_string()
     {
         return failed(format!(
-            "ResourceVersion in precondition: {revision}, ResourceVersion in object meta: {}",
+            "the ResourceVersion in the precondition ({revision}) does not match the \
+             ResourceVersion in record ({}). The object might have been modified",
             there.revision
         ));
     }

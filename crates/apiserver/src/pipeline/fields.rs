@@ -91,6 +91,34 @@ pub(super) fn track(call: &Call, manager: &str, part: Part, live: Option<&Value>
     *new = with_request(call, manager, part, |request| {
         smd::update(request, live, new)
     });
+    if part == Part::Scale {
+        forget_time(new, manager);
+    }
+}
+
+/// A write through `scale` leaves an entry without a time, which therefore comes first.
+///
+/// Source: apimachinery `pkg/util/managedfields/scalehandler.go` (`ToParent`), v1.36.
+fn forget_time(object: &mut Value, manager: &str) {
+    let Some(mut entries) = managed::take(object) else {
+        return;
+    };
+    for entry in entries
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        let is_it = |name: &str, value: &str| entry.get(name).is_some_and(|v| v == value);
+        if is_it("subresource", "scale") && is_it("manager", manager) {
+            entry.remove("time");
+        }
+    }
+    let entries = match managed::decode(Some(&entries)) {
+        Ok(managers) => managed::encode(&managers),
+        Err(_) => entries.as_array().cloned().unwrap_or_default(),
+    };
+    managed::put(object, entries);
 }
 
 /// Applies a configuration; the result has managed fields and no defaults yet.

@@ -67,17 +67,15 @@ pub(crate) fn check_type(resource: &Resource, value: &mut Value) -> Result<(), A
     };
     let (api_version, kind) = (text(object, "apiVersion"), text(object, "kind"));
     if resource.is_custom() {
-        for (name, value) in [("Kind", &kind), ("apiVersion", &api_version)] {
-            if value.is_empty() {
-                return Err(ApiError::BadRequest(format!(
-                    "the object provided is unrecognized (must be of type {}): couldn't get \
-                     version/kind; Object '{name}' is missing",
-                    resource.kind
-                )));
-            }
+        if kind.is_empty() {
+            return Err(ApiError::BadRequest(format!(
+                "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing",
+                resource.kind
+            )));
         }
     }
-    if !api_version.is_empty() && *api_version != *resource.api_version {
+    let api_version_is_free = api_version.is_empty() && !resource.is_custom();
+    if !api_version_is_free && *api_version != *resource.api_version {
         return Err(ApiError::BadRequest(format!(
             "the API version in the data ({api_version}) does not match the expected API version \
              ({})",

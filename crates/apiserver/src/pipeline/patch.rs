@@ -2,7 +2,7 @@
 //!
 //! Source: apiserver `pkg/endpoints/handlers/patch.go`, v1.36.
 
-use carto_merge::json_merge;
+use carto_merge::{json_merge, strategic};
 use serde_json::Value;
 
 use super::intake::{self, Origin};
@@ -101,9 +101,16 @@ impl Api {
                 })
                 .await
             }
-            PatchFormat::Strategic => Err(ApiError::NotImplemented(
-                "strategic merge patch is not there yet".into(),
-            )),
+            PatchFormat::Strategic => {
+                let patch = patch_body(body)?;
+                let schema = call.resource.rules.merge_schema();
+                self.patch_with(call, part, options, patch.duplicates, &|object| {
+                    *object = strategic::patch(object, &patch.value, schema)
+                        .map_err(|error| ApiError::BadRequest(error.to_string()))?;
+                    Ok(())
+                })
+                .await
+            }
         }
     }
 
@@ -226,15 +233,21 @@ impl Api {
             )));
         }
         meta::of(applied).insert("name".into(), call.target.name.clone().into());
-        meta::fill_namespace(applied, call.namespace())?;
-        if options.field_validation == FieldValidation::Strict {
-            let decoded = Decoded {
-                value: applied.clone(),
-                duplicates,
-            };
-            intake::take_in(call, decoded, FieldValidation::Strict, Origin::Body)?;
+        if !meta::text(applied, "namespace").is_empty() {
+            meta::fill_namespace(&mut applied.clone(), call.namespace())?;
         }
-        Ok(())
+        match options.field_validation {
+            FieldValidation::Strict if !duplicates.is_empty() => Err(ApiError::BadRequest(
+                format!("error strict decoding YAML: {}", duplicates.join(", ")),
+            )),
+            FieldValidation::Warn => {
+                duplicates
+                    .into_iter()
+                    .for_each(|duplicate| call.warn(duplicate));
+                Ok(())
+            }
+            FieldValidation::Strict | FieldValidation::Ignore => Ok(()),
+        }
     }
 }
 

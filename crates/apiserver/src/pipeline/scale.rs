@@ -152,7 +152,7 @@ impl Api {
     }
 }
 
-pub(crate) fn scaling(resource: &Resource) -> Result<&Scaling, ApiError> {
+fn scaling(resource: &Resource) -> Result<&Scaling, ApiError> {
     resource.scaling.as_ref().ok_or(ApiError::PageNotFound)
 }
 

@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::kind::Part;
 use crate::negotiate::{self, Form, Shape};
 use crate::pipeline::{
-    DeleteOptions, Deleted, ListRequest, Outcome, PatchFormat, Written, scale_of, scaling,
+    DeleteOptions, Deleted, ListRequest, Outcome, PatchFormat, Written, scale_of,
 };
 use crate::request::{self, Target, Verb};
 use crate::{auth, respond, watch};
@@ -45,7 +45,7 @@ impl Api {
             .filter(|resource| !resource.verbs.is_empty())
             .ok_or(ApiError::PageNotFound)?
             .clone();
-        let sub = subresource(&resource, &target.subresource)?;
+        let sub = subresource(&resource, &target)?;
         check_scope(&resource, &target, verb)?;
         let (accept, content_type) = (
             incoming.accept().map(str::to_owned),
@@ -247,15 +247,19 @@ impl Api {
     }
 }
 
-fn subresource(resource: &Arc<Resource>, name: &str) -> Result<Sub, ApiError> {
-    match name {
+fn subresource(resource: &Arc<Resource>, target: &Target) -> Result<Sub, ApiError> {
+    let unknown = || {
+        if resource.is_custom() {
+            ApiError::not_found(resource.group_resource(), &*target.name)
+        } else {
+            ApiError::PageNotFound
+        }
+    };
+    match &*target.subresource {
         "" => Ok(Sub::Part(Part::Main)),
         "status" if resource.has_status => Ok(Sub::Part(Part::Status)),
-        "scale" => scaling(resource).map(|_| Sub::Part(Part::Scale)),
-        name => resource
-            .extra(name)
-            .map(Sub::Extra)
-            .ok_or(ApiError::PageNotFound),
+        "scale" if resource.scaling.is_some() => Ok(Sub::Part(Part::Scale)),
+        name => resource.extra(name).map(Sub::Extra).ok_or_else(unknown),
     }
 }
 

@@ -132,10 +132,7 @@ fn unknown_fields_are_dropped_and_named() {
                  "ports": [{"name": "a", "x": 1}], "labels": {"anything": "goes"}},
     });
     let unknown = widget().prune(&mut object);
-    assert_eq!(
-        unknown,
-        ["extra", "spec.bogus", "spec.ports[0].x"]
-    );
+    assert_eq!(unknown, ["extra", "spec.bogus", "spec.ports[0].x"]);
     assert_eq!(
         object,
         json!({
