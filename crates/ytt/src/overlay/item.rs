@@ -1,0 +1,238 @@
+//! What documents, map items and array items have in common for overlays.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::node::{ArrayItem, Common, Document, MapItem, Node, Value};
+use crate::position::Position;
+use crate::star::Error;
+
+/// What an item is called in messages, and what overlays may do with it.
+pub(super) trait Item: Sized {
+    /// Whether position matters, so that items can be inserted and appended.
+    const IN_SEQUENCE: bool;
+    /// Whether an item that matches nothing is added.
+    const APPENDS_UNMATCHED: bool;
+    /// Which kind of item this is.
+    const KIND: Kind;
+
+    fn common(&self) -> &Common;
+    fn value(&self) -> &RefCell<Value>;
+    fn deep_copy(&self) -> Self;
+    /// How messages name the item.
+    fn label(&self) -> String;
+    /// First argument of matcher functions: the key, or the index.
+    fn key(&self) -> Option<Value>;
+    fn as_node(item: Rc<Self>) -> Node;
+
+    /// Takes the value and position of a merged item.
+    fn accept(&self, value: Value, position: Position);
+}
+
+/// A copy of `item` that holds `value`.
+pub(super) fn with_value<T: Item>(item: &T, value: Value) -> Result<Rc<T>, Error> {
+    let copy = Rc::new(item.deep_copy());
+    T::as_node(Rc::clone(&copy))
+        .set_value(value)
+        .map_err(Error::new)?;
+    Ok(copy)
+}
+
+/// The three kinds of items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Document,
+    MapItem,
+    ArrayItem,
+}
+
+impl Item for Document {
+    const IN_SEQUENCE: bool = true;
+    const APPENDS_UNMATCHED: bool = false;
+    const KIND: Kind = Kind::Document;
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn value(&self) -> &RefCell<Value> {
+        &self.value
+    }
+
+    fn deep_copy(&self) -> Self {
+        self.deep_copy()
+    }
+
+    fn label(&self) -> String {
+        "Document".to_owned()
+    }
+
+    fn key(&self) -> Option<Value> {
+        None
+    }
+
+    fn as_node(item: Rc<Self>) -> Node {
+        Node::Document(item)
+    }
+
+    fn accept(&self, value: Value, _position: Position) {
+        *self.value.borrow_mut() = value;
+    }
+}
+
+impl Item for MapItem {
+    const IN_SEQUENCE: bool = false;
+    const APPENDS_UNMATCHED: bool = true;
+    const KIND: Kind = Kind::MapItem;
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn value(&self) -> &RefCell<Value> {
+        &self.value
+    }
+
+    fn deep_copy(&self) -> Self {
+        self.deep_copy()
+    }
+
+    fn label(&self) -> String {
+        format!("Map item (key '{}')", self.key.borrow().go_string())
+    }
+
+    fn key(&self) -> Option<Value> {
+        Some(self.key.borrow().clone())
+    }
+
+    fn as_node(item: Rc<Self>) -> Node {
+        Node::MapItem(item)
+    }
+
+    fn accept(&self, value: Value, position: Position) {
+        *self.value.borrow_mut() = value;
+        self.common.set_position(position);
+    }
+}
+
+impl Item for ArrayItem {
+    const IN_SEQUENCE: bool = true;
+    const APPENDS_UNMATCHED: bool = true;
+    const KIND: Kind = Kind::ArrayItem;
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn value(&self) -> &RefCell<Value> {
+        &self.value
+    }
+
+    fn deep_copy(&self) -> Self {
+        self.deep_copy()
+    }
+
+    fn label(&self) -> String {
+        "Array item".to_owned()
+    }
+
+    fn key(&self) -> Option<Value> {
+        None
+    }
+
+    fn as_node(item: Rc<Self>) -> Node {
+        Node::ArrayItem(item)
+    }
+
+    fn accept(&self, value: Value, position: Position) {
+        *self.value.borrow_mut() = value;
+        self.common.set_position(position);
+    }
+}
+
+/// A place in the left tree: which list, and where in it.
+pub(super) type Place = (usize, usize);
+
+/// The lists of items that an overlay item looks at: one map or array, or several document sets.
+pub(super) struct Lists<'a, T> {
+    lists: Vec<&'a RefCell<Vec<Rc<T>>>>,
+}
+
+impl<'a, T: Item> Lists<'a, T> {
+    pub(super) fn new(lists: Vec<&'a RefCell<Vec<Rc<T>>>>) -> Self {
+        Self { lists }
+    }
+
+    pub(super) fn one(list: &'a RefCell<Vec<Rc<T>>>) -> Self {
+        Self { lists: vec![list] }
+    }
+
+    pub(super) fn get(&self, (list, index): Place) -> Option<Rc<T>> {
+        self.lists.get(list)?.borrow().get(index).cloned()
+    }
+
+    /// Every item with its place, in order.
+    pub(super) fn items(&self) -> Vec<(Place, Rc<T>)> {
+        let mut items = Vec::new();
+        for (list, content) in self.lists.iter().enumerate() {
+            let content = content.borrow();
+            items.extend(
+                content
+                    .iter()
+                    .cloned()
+                    .enumerate()
+                    .map(|(i, item)| ((list, i), item)),
+            );
+        }
+        items
+    }
+
+    pub(super) fn set(&self, (list, index): Place, item: Rc<T>) {
+        if let Some(place) = self.lists[list].borrow_mut().get_mut(index) {
+            *place = item;
+        }
+    }
+
+    pub(super) fn remove(&self, places: &[Place]) {
+        for (list, content) in self.lists.iter().enumerate() {
+            let mut index = 0;
+            content.borrow_mut().retain(|_| {
+                index += 1;
+                !places.contains(&(list, index - 1))
+            });
+        }
+    }
+
+    pub(super) fn push_last(&self, item: T) -> Result<(), Error> {
+        let list = self.lists.last().ok_or_else(no_document_set)?;
+        list.borrow_mut().push(Rc::new(item));
+        Ok(())
+    }
+
+    pub(super) fn push_first(&self, item: Rc<T>) -> Result<(), Error> {
+        let list = self.lists.first().ok_or_else(no_document_set)?;
+        list.borrow_mut().push(item);
+        Ok(())
+    }
+
+    /// Makes every list anew from its items.
+    pub(super) fn rebuild(
+        &self,
+        mut put: impl FnMut(Place, Rc<T>, &mut Vec<Rc<T>>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for (list, content) in self.lists.iter().enumerate() {
+            let items = content.borrow().clone();
+            let mut updated = Vec::with_capacity(items.len());
+            for (index, item) in items.into_iter().enumerate() {
+                put((list, index), item, &mut updated)?;
+            }
+            content.replace(updated);
+        }
+        Ok(())
+    }
+}
+
+/// The original crashes here.
+fn no_document_set() -> Error {
+    Error::panic("Internal inconsistency: Expected at least one *yamlmeta.DocumentSet")
+}
