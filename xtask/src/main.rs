@@ -1,5 +1,6 @@
 //! Builders' tasks: `cargo xtask <task>`. Nothing here is shipped.
 
+mod conformance;
 mod extract_builtin;
 mod tests_run;
 mod tidy;
@@ -16,6 +17,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Runs other projects' tests.
+    #[command(subcommand)]
+    Conformance(conformance::Suite),
     /// Extracts the data of built-in kinds from a running kube-apiserver.
     ExtractBuiltin {
         /// Kubeconfig of the server.
@@ -30,6 +34,7 @@ enum Task {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
+        Task::Conformance(suite) => conformance::run(&suite),
         Task::ExtractBuiltin { kubeconfig } => extract_builtin::run(&kubeconfig),
         Task::Test(args) => tests_run::run(&args),
         Task::Tidy => tidy::run(),

@@ -41,7 +41,7 @@ fn to_tree_at(value: &star::Value, depth: u32) -> Result<Value, star::Error> {
         star::Value::Set(set) => items_to_tree(set.items().iter(), depth)?,
         star::Value::Dict(dict) => {
             let mut entries = Vec::with_capacity(dict.len());
-            for (key, value) in dict.entries() {
+            for (key, value) in dict.items() {
                 entries.push((to_tree_at(&key, depth + 1)?, to_tree_at(&value, depth + 1)?));
             }
             Value::Dict(Rc::new(Dict { entries }))

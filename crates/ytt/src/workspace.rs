@@ -3,6 +3,8 @@
 //! A run reads schemas, then data values, then evaluates every template and applies the overlays
 //! among the results. Source: ytt pkg/workspace, pkg/cmd/template/cmd.go.
 
+#[doc(hidden)]
+pub mod alone;
 mod collect;
 mod data_module;
 mod envelope;

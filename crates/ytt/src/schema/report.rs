@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::{SchemaProblem, Type, TypeKind};
 use crate::node::{MapItem, Node};
 use crate::position::Position;
-use crate::star::nearest;
+use crate::star::spell::nearest;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, Default)]

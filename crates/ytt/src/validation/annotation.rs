@@ -6,7 +6,7 @@ use super::NodeValidation;
 use super::rule::{Conditions, Rule};
 use crate::annotation::Annotation;
 use crate::library::assert;
-use crate::star::{Thread, Value, attr_names, find_attr, iterate, repr, to_int};
+use crate::star::{Thread, Value};
 
 /// Reads an annotation's arguments.
 ///
@@ -24,7 +24,7 @@ pub(crate) fn parse(
     }
     let mut rules = Vec::new();
     for arg in annotation.args.iter() {
-        rules.push(tuple_rule(arg, &at, thread)?);
+        rules.push(tuple_rule(arg, &at)?);
     }
     let mut conditions = Conditions::default();
     let mut one_not_null = None;
@@ -40,11 +40,11 @@ pub(crate) fn parse(
 }
 
 /// A rule from a pair of description and function.
-fn tuple_rule(arg: &Value, at: &str, thread: &Thread) -> Result<Rule, String> {
+fn tuple_rule(arg: &Value, at: &str) -> Result<Rule, String> {
     let Value::Tuple(tuple) = arg else {
         return Err(format!(
             "expected annotation to have 2-tuple as argument(s), but found: {} (by {at})",
-            shown(thread, arg)?
+            arg.to_repr()
         ));
     };
     let [description, check] = &tuple[..] else {
@@ -76,12 +76,12 @@ fn tuple_rule(arg: &Value, at: &str, thread: &Thread) -> Result<Rule, String> {
 /// The function `check` of an assertion object.
 fn check_attribute(value: &Value) -> Result<Value, String> {
     let type_name = value.type_name();
-    if attr_names(value).is_none() {
+    if !value.has_attributes() {
         return Err(format!(
             "expected second item in the 2-tuple to be an assertion function, but was {type_name}"
         ));
     }
-    let Some(check) = find_attr(value, b"check") else {
+    let Some(check) = value.attribute("check") else {
         return Err(format!(
             "expected second item in tuple to be an assertion function or assertion object, \
              but was a {type_name}"
@@ -114,7 +114,7 @@ fn keyword(
         "when" if value.is_callable() => conditions.when = Some(value.clone()),
         "when" => return expected("a function"),
         "min_len" | "max_len" => {
-            let Ok(length) = to_int(value) else {
+            let Some(length) = value.number_to_int() else {
                 return expected("a number");
             };
             let place = if kwarg == "min_len" {
@@ -133,7 +133,7 @@ fn keyword(
         "one_not_null" => match value {
             Value::Bool(true) => *one_not_null = Some(value.clone()),
             Value::Bool(false) => return Err("one_not_null= cannot be False".to_owned()),
-            value if is_sequence(value) => *one_not_null = Some(value.clone()),
+            value if value.is_sequence() => *one_not_null = Some(value.clone()),
             _ => {
                 return Err(format!(
                     "expected True or a sequence of keys, but was a '{}'",
@@ -141,7 +141,7 @@ fn keyword(
                 ));
             }
         },
-        "one_of" if is_sequence(value) => simple.one_of = Some(value.clone()),
+        "one_of" if value.is_sequence() => simple.one_of = Some(value.clone()),
         "one_of" => {
             return Err(format!(
                 "expected keyword argument one_of to be a sequence, but was {}",
@@ -169,19 +169,19 @@ fn keyword_rules(
     };
     if let Some(length) = &simple.min_len {
         let check = assert::min_len(thread, length)?;
-        rules.push(rule(format!("length >= {}", shown(thread, length)?), check));
+        rules.push(rule(format!("length >= {}", length.to_repr()), check));
     }
     if let Some(length) = &simple.max_len {
         let check = assert::max_len(thread, length)?;
-        rules.push(rule(format!("length <= {}", shown(thread, length)?), check));
+        rules.push(rule(format!("length <= {}", length.to_repr()), check));
     }
     if let Some(bound) = &simple.min {
         let check = assert::min(thread, bound)?;
-        rules.push(rule(format!("a value >= {}", shown(thread, bound)?), check));
+        rules.push(rule(format!("a value >= {}", bound.to_repr()), check));
     }
     if let Some(bound) = &simple.max {
         let check = assert::max(thread, bound)?;
-        rules.push(rule(format!("a value <= {}", shown(thread, bound)?), check));
+        rules.push(rule(format!("a value <= {}", bound.to_repr()), check));
     }
     if conditions.not_null {
         let check = assert::not_null(thread)?;
@@ -196,7 +196,7 @@ fn keyword_rules(
     if let Some(keys) = one_not_null {
         let sequence = (!matches!(keys, Value::Bool(_))).then_some(keys);
         let shown = match sequence {
-            Some(keys) => shown(thread, keys)?,
+            Some(keys) => keys.to_repr(),
             None => "all children".to_owned(),
         };
         let check = assert::one_not_null(thread, sequence)?;
@@ -207,16 +207,7 @@ fn keyword_rules(
     }
     if let Some(allowed) = &simple.one_of {
         let check = assert::one_of(thread, allowed)?;
-        rules.push(rule(format!("one of {}", shown(thread, allowed)?), check));
+        rules.push(rule(format!("one of {}", allowed.to_repr()), check));
     }
     Ok(rules)
-}
-
-fn shown(thread: &Thread, value: &Value) -> Result<String, String> {
-    repr(thread, value).map_err(|error| error.message().to_owned())
-}
-
-/// Whether a value has a length and can be iterated over.
-fn is_sequence(value: &Value) -> bool {
-    !matches!(value, Value::Str(_)) && value.len().is_some() && iterate(value).is_ok()
 }

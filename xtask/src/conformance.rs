@@ -1,0 +1,52 @@
+//! Other projects' own tests, run against Carto from a copy of their sources on disk.
+
+pub mod ytt;
+
+use std::path::PathBuf;
+
+/// Which tests to run.
+#[derive(clap::Subcommand)]
+pub enum Suite {
+    /// ytt's tests of templates, validations and text, and its examples.
+    Ytt {
+        /// Sources of ytt, for instance `carvel.dev/ytt@v0.52.1` among Go's modules.
+        dir: PathBuf,
+        /// Only tests whose path contains this.
+        #[arg(long, default_value = "")]
+        only: String,
+    },
+}
+
+/// How many tests ended how.
+#[derive(Debug, Default, Clone)]
+pub struct Summary {
+    passed: usize,
+    failures: Vec<String>,
+}
+
+impl Summary {
+    /// Counts one test; a failure is printed at once.
+    pub fn count(&mut self, name: &str, result: Result<(), String>) {
+        match result {
+            Ok(()) => self.passed += 1,
+            Err(problem) => {
+                println!("FAILED {name}\n{problem}\n");
+                self.failures.push(name.to_owned());
+            }
+        }
+    }
+}
+
+/// Runs tests, and fails when one of them does.
+///
+/// # Errors
+/// A failed test, or sources that cannot be read.
+pub fn run(suite: &Suite) -> anyhow::Result<()> {
+    let summary = match suite {
+        Suite::Ytt { dir, only } => ytt::run(dir, only)?,
+    };
+    let failed = summary.failures.len();
+    println!("{} passed, {failed} failed", summary.passed);
+    anyhow::ensure!(failed == 0, "{failed} tests failed");
+    Ok(())
+}
