@@ -14,12 +14,16 @@ use crate::error::Error;
 use crate::inline::{Prepared, thread};
 use crate::limits::Limits;
 use crate::node::{Node, ReadOptions, read, to_plain};
+use crate::star::Value;
 use crate::template::compile::compile;
 use crate::template::evaluate::Template;
 use crate::template::meta::Unknown;
 use crate::validation;
 
 const NAME: &str = "stdin";
+
+/// The version that those tests run under.
+pub(super) const VERSION: &str = "0.0.0";
 
 /// Evaluates a YAML template with data values, given as YAML, and prints the result.
 ///
@@ -42,11 +46,7 @@ pub fn yaml(text: &str, values: &str, format: Format, validate: bool) -> Result<
     let first = first.map(|document| document.value.borrow().clone());
     let values = from_tree_with_structs(&to_plain(&first.unwrap_or_default())?)?;
     let mut thread = thread(limits, &Rc::default());
-    let loader = Rc::new(TemplateLoader::with_values(
-        &Rc::new(Run::new()),
-        values,
-        TemplateOptions::default(),
-    ));
+    let loader = loader(values);
     let result = loader.eval_yaml(&place(), &file, &mut thread)?;
     if validate {
         let node = Node::DocumentSet(Rc::clone(&result.documents));
@@ -68,11 +68,7 @@ pub fn text(text: &str) -> Result<String, Error> {
     let mut file = File::new(NAME, text);
     file.mark_type(FileType::Text, true);
     let mut thread = thread(Limits::COMMAND, &Rc::default());
-    let loader = Rc::new(TemplateLoader::with_values(
-        &Rc::new(Run::new()),
-        crate::star::Value::None,
-        TemplateOptions::default(),
-    ));
+    let loader = loader(Value::None);
     let result = loader.eval_text(&place(), &file, &mut thread);
     let (_, text) = result.map_err(|error| {
         let message = error.message();
@@ -82,6 +78,13 @@ pub fn text(text: &str) -> Result<String, Error> {
         Error::new(message.unwrap_or(error.message()))
     })?;
     Ok(text.to_text().into_owned())
+}
+
+fn loader(values: Value) -> Rc<TemplateLoader> {
+    let mut loader =
+        TemplateLoader::with_values(&Rc::new(Run::new()), values, TemplateOptions::default());
+    loader.alone = true;
+    Rc::new(loader)
 }
 
 fn place() -> Place {

@@ -11,7 +11,7 @@ use super::envelope::{Envelope, SchemaEnvelope};
 use super::file::{File, FileType};
 use super::run::{Run, TemplateOptions};
 use super::tree::Library;
-use super::{data_module, library_module};
+use super::{alone, data_module, library_module};
 use crate::bridge::{from_tree_with_structs, with_prefix};
 use crate::library;
 use crate::node::{DocumentSet, Map, Node, ReadOptions, Value, read, to_plain, walk};
@@ -35,6 +35,8 @@ pub(crate) struct TemplateLoader {
     library_schemas: Vec<SchemaEnvelope>,
     options: TemplateOptions,
     skip_validation: bool,
+    /// There is one template, in which errors find the lines of whatever file.
+    pub(super) alone: bool,
     /// Programs by the path of their file: errors look their lines up by it.
     sources: RefCell<BTreeMap<String, Arc<Source>>>,
 }
@@ -82,6 +84,7 @@ impl TemplateLoader {
             library_schemas: Vec::new(),
             options,
             skip_validation: false,
+            alone: false,
             sources: RefCell::default(),
         }
     }
@@ -237,7 +240,12 @@ impl TemplateLoader {
 
     /// The error with its frames as text; lines are looked up among the files of this library.
     pub(super) fn report(&self, error: &Error) -> Error {
-        let report = error.report_with(&|source| self.sources.borrow().get(&*source.name).cloned());
+        let report = error.report_with(&|source| {
+            let sources = self.sources.borrow();
+            let found = sources.get(&*source.name);
+            let only = || sources.values().next().filter(|_| self.alone);
+            found.or_else(only).cloned()
+        });
         if error.is_catchable() {
             Error::new(report)
         } else {
@@ -292,6 +300,7 @@ impl FileLoader {
             ),
             "overlay" => library::make_module("overlay", crate::overlay::module::members()),
             "template" => library::make_module("template", vec![("replace", self.replace.clone())]),
+            other if loader.alone => return library::load_as(other, alone::VERSION),
             other => return library::load(other),
         };
         Ok(Exports::one(name, own))
