@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use carto_query::go;
+
 use crate::condition::{Condition, Status};
-use crate::go;
 use crate::key::OwnerKind;
 use crate::words::{condition_type, reason};
 
@@ -69,7 +70,7 @@ impl Family {
         let text = format!(
             "no {} found where full selector is satisfied by labels: {}",
             self.blueprint,
-            go::labels(labels)
+            go::display_map(labels)
         );
         Condition::new(self.ready, Status::False, self.not_found, text)
     }

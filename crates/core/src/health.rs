@@ -2,10 +2,10 @@
 //!
 //! Source: cartographer pkg/realizer/healthcheck/healthcheck.go, pkg/selector/selector.go.
 
+use carto_query::go;
 use carto_query::requirement::FieldRequirement;
 
 use crate::condition::{Condition, Status};
-use crate::go;
 use crate::model::{HealthField, HealthMatch, HealthRule};
 use crate::row::{ConditionRow, Evaluated, Expression, Row};
 use crate::words::{condition_type, reason};
@@ -136,7 +136,7 @@ fn condition_message(found: &ConditionRow) -> String {
 
 fn field_message(field: &HealthField, row: &Row) -> String {
     let print = |path: &str| match path_of(row, path) {
-        Some(Evaluated::Value(value)) => Some(go::value(value)),
+        Some(Evaluated::Value(value)) => Some(go::display_decoded(value)),
         _ => None,
     };
     let value = print(field.requirement.path().as_str())

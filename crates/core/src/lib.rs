@@ -13,7 +13,6 @@ mod condition;
 mod context;
 mod digest;
 mod family;
-mod go;
 mod health;
 mod inputs;
 mod json;

@@ -2,10 +2,11 @@
 //!
 //! Source: cartographer pkg/stamp/reader.go, pkg/realizer/realizer.go (`generateResourceOutput`).
 
+use carto_query::go;
+use carto_query::requirement::equals_text;
 use serde_json::Value;
 
 use crate::digest;
-use crate::go;
 use crate::model::{Completion, OutputRule};
 use crate::preview;
 use crate::row::{Evaluated, Expression, Row};
@@ -163,8 +164,8 @@ fn matches(row: &Row, input: &str, output: &str) -> Result<(), OutputError> {
     }
     Err(OutputError::NotMet(format!(
         "input [{input}] and output [{output}] do not match: {} != {}",
-        go::value(&left),
-        go::value(&right)
+        go::display_decoded(&left),
+        go::display_decoded(&right)
     )))
 }
 
@@ -188,16 +189,16 @@ fn observed_generation(row: &Row) -> Result<(), OutputError> {
     }
     Err(OutputError::NotMet(format!(
         "status.observedGeneration does not equal metadata.generation: {} != {}",
-        go::value(&observed),
-        go::value(&generation)
+        go::display_decoded(&observed),
+        go::display_decoded(&generation)
     )))
 }
 
 fn not_failed(row: &Row, key: &str, value: &str) -> Result<(), OutputError> {
     match at(row, key) {
-        Ok(found) if is_text(&found, value) => Err(OutputError::FailedMet(format!(
+        Ok(found) if equals_text(&found, value) => Err(OutputError::FailedMet(format!(
             "deployment failure condition [{key}] was: {}",
-            go::value(&found)
+            go::display_decoded(&found)
         ))),
         Err(failure) if !failure.missing => Err(OutputError::Path {
             path: key.to_owned(),
@@ -214,24 +215,13 @@ fn has_succeeded(row: &Row, key: &str, value: &str) -> Result<(), OutputError> {
             failure.text
         ))
     })?;
-    if is_text(&found, value) {
+    if equals_text(&found, value) {
         return Ok(());
     }
     Err(OutputError::NotMet(format!(
         "deployment success condition [{key}] was: {}, expected: {value}",
-        go::value(&found)
+        go::display_decoded(&found)
     )))
-}
-
-/// Reports whether a scalar, written as text, is `text`.
-///
-/// Differs: the original compares strings only, so that `value: "true"` never equals a boolean.
-pub(crate) fn is_text(value: &Value, text: &str) -> bool {
-    match value {
-        Value::String(found) => found == text,
-        Value::Bool(_) | Value::Number(_) => go::value(value) == text,
-        Value::Null | Value::Array(_) | Value::Object(_) => false,
-    }
 }
 
 impl Output {

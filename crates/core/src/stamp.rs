@@ -7,10 +7,9 @@ pub(crate) mod identity;
 pub(crate) mod refers;
 mod ytt;
 
-use carto_query::Scope;
+use carto_query::{Scope, go};
 use serde_json::{Map, Value};
 
-use crate::go;
 use crate::model::Body;
 
 pub use ytt::Ytt;
@@ -26,7 +25,7 @@ pub(crate) fn render(body: &Body, scope: &Scope<'_>) -> Result<Map<String, Value
                 Value::Object(object) => Ok(object),
                 other => Err(format!(
                     "stamped resource is not a map[string]interface{{}}, stamped resource: {}",
-                    go::value(&other)
+                    go::display_decoded(&other)
                 )),
             }
         }

@@ -50,10 +50,12 @@ pub fn display_as_text(value: &Value) -> String {
 }
 
 /// Prints sorted pairs as `%v` prints a map of strings: `map[a:b c:d]`.
-pub fn display_map<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+pub fn display_map<K: AsRef<str>, V: AsRef<str>>(
+    pairs: impl IntoIterator<Item = (K, V)>,
+) -> String {
     let pairs: Vec<String> = pairs
         .into_iter()
-        .map(|(key, value)| format!("{key}:{value}"))
+        .map(|(key, value)| format!("{}:{}", key.as_ref(), value.as_ref()))
         .collect();
     format!("map[{}]", pairs.join(" "))
 }
@@ -360,6 +362,12 @@ mod tests {
             display_as_text(&value),
             "map[a:map[c:%!s(bool=true)] b:[%!s(float64=1) x %!s(<nil>) %!s(float64=1.5)]]"
         );
+    }
+
+    #[test]
+    fn maps_and_lists_of_texts_print_as_percent_v() {
+        assert_eq!(display_map([("a", "b"), ("c", "")]), "map[a:b c:]");
+        assert_eq!(display_list(&["a", "b c"]), "[a b c]");
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! Cartographer's requirements on fields: `matchFields` of selectors and health rules.
 //!
-//! Source: cartographer `pkg/selector/selector.go`, v0.8.10. Values are compared as texts: a
-//! number or bool equals nothing, and therefore satisfies `NotIn`.
+//! Source: cartographer `pkg/selector/selector.go`, v0.8.10.
+//!
+//! Differs: a number or bool equals the text it is written as. In the original it equals nothing,
+//! so that `In` never holds and `NotIn` always does.
 
+use serde_json::Value;
+
+use crate::go;
 use crate::jsonpath::Root;
 use crate::path::{Path, PathError};
 
@@ -75,11 +80,9 @@ impl FieldRequirement {
     ///
     /// # Errors
     /// When the operator is unknown.
-    pub fn holds(&self, value: Option<&serde_json::Value>) -> Result<bool, RequirementError> {
-        let listed = || {
-            let text = value.and_then(serde_json::Value::as_str);
-            text.is_some_and(|text| self.values.iter().any(|value| value == text))
-        };
+    pub fn holds(&self, value: Option<&Value>) -> Result<bool, RequirementError> {
+        let listed =
+            || value.is_some_and(|value| self.values.iter().any(|text| equals_text(value, text)));
         let exists = value.is_some_and(|value| !value.is_null());
         match &*self.operator {
             "In" => Ok(listed()),
@@ -88,5 +91,15 @@ impl FieldRequirement {
             "DoesNotExist" => Ok(!exists),
             other => Err(RequirementError::Operator(other.into())),
         }
+    }
+}
+
+/// Reports whether a text, number or bool is written as `text`: `true`, `8080`, `0.5`.
+pub fn equals_text(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(found) => found == text,
+        Value::Bool(found) => text == if *found { "true" } else { "false" },
+        Value::Number(found) => go::json_number(found) == text,
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
 }

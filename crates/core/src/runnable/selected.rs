@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use carto_query::go;
 use serde_json::Value;
 
-use crate::go;
 use crate::json;
 use crate::key::{Gvk, Mapping, ServiceAccountKey};
 use crate::realize::{ApiFailure, FailureKind, Reply, Request};
@@ -123,7 +123,7 @@ impl Selecting {
                 let text = format!(
                     "failed to list objects {place} matching selector [{}]: unable to list from \
                      api server: {}",
-                    go::labels(&self.selector.labels),
+                    go::display_map(&self.selector.labels),
                     failure.message
                 );
                 self.failed(&text, Some(&failure))
@@ -151,7 +151,7 @@ impl Selecting {
     fn failed(&self, inner: &str, failure: Option<&ApiFailure>) -> Progress {
         let text = format!(
             "unable to resolve selector [{}], apiVersion [{}], kind [{}]: {inner}",
-            go::labels(&self.selector.labels),
+            go::display_map(&self.selector.labels),
             self.selector.api_version,
             self.selector.kind
         );

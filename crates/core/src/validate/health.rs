@@ -75,21 +75,4 @@ fn check_requirement(requirement: &Cursor<'_>, report: &mut Report) {
         ),
         _ => {}
     }
-    check_comparable(&requirement.field("key"), &values, report);
-}
-
-/// Only texts are compared: a value that looks like a bool is equal to no bool.
-fn check_comparable(key: &Cursor<'_>, values: &Cursor<'_>, report: &mut Report) {
-    let is_condition = key.text().contains("conditions");
-    for value in values.items() {
-        if !is_condition && ["true", "false"].contains(&value.text()) {
-            report.warn(
-                value.path(),
-                format!(
-                    "only texts are compared: \"{}\" does not equal the bool",
-                    value.text()
-                ),
-            );
-        }
-    }
 }

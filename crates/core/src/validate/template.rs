@@ -176,15 +176,5 @@ fn deployment(spec: &Cursor<'_>, report: &mut Report) {
     for side in ["succeeded", "failed"] {
         let condition = spec.fields(&["observedCompletion", side]);
         expressions::check_output(&condition.field("key"), report);
-        let value = condition.field("value");
-        if ["true", "false"].contains(&value.text()) {
-            report.warn(
-                value.path(),
-                format!(
-                    "only texts are compared: \"{}\" does not equal the bool",
-                    value.text()
-                ),
-            );
-        }
     }
 }

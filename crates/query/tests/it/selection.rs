@@ -26,10 +26,12 @@ fn operators_hold_as_published() {
         ("metadata.name", "NotIn", &["shop"], Ok(false)),
         ("metadata.name", "Exists", &[], Ok(true)),
         ("metadata.name", "DoesNotExist", &[], Ok(false)),
-        // Only texts are ever equal.
-        ("spec.port", "In", &["8080"], Ok(false)),
-        ("spec.port", "NotIn", &["8080"], Ok(true)),
-        ("spec.on", "In", &["true"], Ok(false)),
+        // Numbers and bools equal what they are written as.
+        ("spec.port", "In", &["8080"], Ok(true)),
+        ("spec.port", "NotIn", &["8080"], Ok(false)),
+        ("spec.port", "In", &["8080.0"], Ok(false)),
+        ("spec.on", "In", &["true"], Ok(true)),
+        ("spec.source", "In", &["map[git:map[url:u]]"], Ok(false)),
         ("spec.source", "NotIn", &["u"], Ok(true)),
         // Null is there for NotIn and not there for Exists.
         ("spec.image", "Exists", &[], Ok(false)),
