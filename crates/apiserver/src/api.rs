@@ -19,6 +19,8 @@ pub(crate) struct Api {
     pub(crate) rbac: bool,
     pub(crate) policy: PolicyCache,
     pub(crate) credentials: Credentials,
+    /// The certificate that clients trust, as PEM.
+    pub(crate) trust: String,
     pub(crate) pod_logs: Option<Arc<dyn PodLogs>>,
     /// Workers that have seen everything that was there at the start.
     ready: tokio::sync::watch::Sender<usize>,
@@ -40,6 +42,7 @@ impl Api {
         store: Store,
         builtin: Vec<Arc<Resource>>,
         credentials: Credentials,
+        trust: String,
         rbac: bool,
         pod_logs: Option<Arc<dyn PodLogs>>,
     ) -> Self {
@@ -54,6 +57,7 @@ impl Api {
             rbac,
             policy,
             credentials,
+            trust,
             pod_logs,
             ready,
             address,

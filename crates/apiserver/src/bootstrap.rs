@@ -26,7 +26,7 @@ const MANAGER: &str = "carto-apiserver";
 const ESTABLISH: Duration = Duration::from_secs(10);
 
 /// Creates what every cluster has.
-pub(crate) async fn objects(api: &Api, authority: &str) -> Result<(), ApiError> {
+pub(crate) async fn objects(api: &Api) -> Result<(), ApiError> {
     for name in STANDARD_NAMESPACES {
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
@@ -35,9 +35,7 @@ pub(crate) async fn objects(api: &Api, authority: &str) -> Result<(), ApiError> 
     for (plural, object) in rights::objects() {
         ensure(api, &format!("{}/{plural}", crate::auth::GROUP), "", object).await?;
     }
-    let trust = json!({"apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": authority}});
-    ensure(api, "/configmaps", "kube-public", trust).await?;
+
     ensure(api, "/configmaps", "kube-public", capabilities()).await
 }
 

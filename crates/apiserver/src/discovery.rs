@@ -160,12 +160,7 @@ fn subresources(resource: &Resource) -> Vec<Sub<'_>> {
                 },
                 ..own(name, &["create", "get"])
             },
-            Extra::Eviction => Sub {
-                group: "policy",
-                version: "v1",
-                kind: "Eviction",
-                ..own("eviction", &["create"])
-            },
+
             Extra::Token => Sub {
                 group: "authentication.k8s.io",
                 version: "v1",

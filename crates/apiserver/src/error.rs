@@ -78,6 +78,8 @@ fn with_group(f: &mut fmt::Formatter<'_>, name: &str, group: &str) -> fmt::Resul
 pub enum ApiError {
     /// No route: answered in plain text, as the Go multiplexer does.
     PageNotFound,
+    /// A path of the API that is not one, as a namespaced path of a kind without namespaces.
+    NoSuchResource,
     /// The object does not exist.
     NotFound {
         /// What was looked for.

@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::builtin;
+
 /// Fields that are called differently: in the core group, in the events group.
 const RENAMED: &[(&str, &str)] = &[
     ("message", "note"),
@@ -37,11 +39,21 @@ fn rename(
 /// From the stored form to `events.k8s.io/v1`.
 pub(crate) fn to_events_group(event: &mut Value) {
     rename(event, "events.k8s.io/v1", |(core, events)| (core, events));
+    complete(event, "events.k8s.io");
 }
 
 /// From `events.k8s.io/v1` to the stored form.
 pub(crate) fn to_core_group(event: &mut Value) {
     rename(event, "v1", |(core, events)| (events, core));
+    complete(event, "");
+}
+
+/// Each form writes other empty fields.
+fn complete(event: &mut Value, group: &str) {
+    if let Some(kind) = builtin::kind(group, "v1", "Event") {
+        // Renaming leaves no field of a wrong type.
+        drop(kind.decode(event));
+    }
 }
 
 #[cfg(test)]
@@ -56,12 +68,18 @@ mod tests {
             "involvedObject": {"name": "w"}, "message": "m", "reason": "R", "count": 2});
         let mut event = core.clone();
         to_events_group(&mut event);
+        assert_eq!(event["regarding"], json!({"name": "w"}));
         assert_eq!(
-            event,
-            json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "e"},
-                "regarding": {"name": "w"}, "note": "m", "reason": "R", "deprecatedCount": 2})
+            (&event["note"], &event["deprecatedCount"]),
+            (&json!("m"), &json!(2))
         );
+        assert_eq!(event.get("message"), None);
         to_core_group(&mut event);
-        assert_eq!(event, core);
+        assert_eq!(event["involvedObject"], json!({"name": "w"}));
+        assert_eq!(
+            (&event["message"], &event["count"]),
+            (&json!("m"), &json!(2))
+        );
+        assert_eq!(event["source"], json!({}), "the core form always writes it");
     }
 }

@@ -137,6 +137,11 @@ pub(crate) trait KindRules: Send + Sync + Debug {
         None
     }
 
+    /// Whether selectors may name any fields besides those of the metadata.
+    fn has_selectable_fields(&self) -> bool {
+        false
+    }
+
     /// Whether `metadata.generation` counts changes of the specification.
     fn counts_generations(&self) -> bool;
 

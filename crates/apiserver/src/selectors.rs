@@ -38,10 +38,7 @@ impl Selection {
                     .selectable(&Value::Null, &term.field)
                     .is_some();
             if !known {
-                return Err(ApiError::BadRequest(format!(
-                    "field label not supported: {}",
-                    term.field
-                )));
+                return Err(ApiError::BadRequest(not_supported(resource, &term.field)));
             }
         }
         let name = (!name.is_empty()).then(|| name.to_owned());
@@ -85,6 +82,16 @@ impl Selection {
             equal != term.negated
         })
     }
+}
+
+/// Kinds without fields of their own say which ones all kinds have.
+fn not_supported(resource: &Resource, field: &str) -> String {
+    if resource.is_custom() || resource.rules.has_selectable_fields() {
+        return format!("field label not supported: {field}");
+    }
+    format!(
+        "\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+    )
 }
 
 impl Labels for Object {

@@ -59,12 +59,18 @@ impl ApiServer {
             None => None,
         };
         let builtin = catalogue::builtin_resources();
-        let api = Api::new(store, builtin, credentials, config.rbac, config.pod_logs);
+        let trust = authority.certificate_pem().to_owned();
+        let api = Api::new(
+            store,
+            builtin,
+            credentials,
+            trust,
+            config.rbac,
+            config.pod_logs,
+        );
         let api = Arc::new(api);
         workers::load_definitions(&api);
-        bootstrap::objects(&api, authority.certificate_pem())
-            .await
-            .map_err(other)?;
+        bootstrap::objects(&api).await.map_err(other)?;
         let stop = CancellationToken::new();
         let workers = workers::start(&api, &stop);
         let mut server = Self {

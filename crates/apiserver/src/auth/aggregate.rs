@@ -10,17 +10,24 @@ use serde_json::Value;
 use super::GROUP;
 use crate::api::Api;
 use crate::kind::Part;
-use crate::store::{Object, Scope};
+use crate::store::{Object, Scope, WatchEnd};
 
 pub(crate) async fn run(api: Arc<Api>) {
     let storage: Arc<str> = format!("{GROUP}/clusterroles").into();
-    let (_, mut subscription) = api
-        .store
-        .list_and_subscribe(Scope::Resource(storage.clone()));
-    gather(&api, &storage).await;
-    api.worker_is_ready(&mut false);
-    while subscription.next().await.is_ok() {
+    let mut reported = false;
+    loop {
+        let (_, mut subscription) = api
+            .store
+            .list_and_subscribe(Scope::Resource(storage.clone()));
         gather(&api, &storage).await;
+        api.worker_is_ready(&mut reported);
+        loop {
+            match subscription.next().await {
+                Ok(_) => gather(&api, &storage).await,
+                Err(WatchEnd::Expired(_)) => break,
+                Err(WatchEnd::Ended) => return,
+            }
+        }
     }
 }
 

@@ -175,13 +175,27 @@ impl Rule {
     }
 }
 
-/// What of `wanted` is not allowed by `held`, broken down.
+/// What of `wanted` is not allowed by `held`: a rule for each thing, with all its verbs, sorted by text.
 pub(crate) fn missing(held: &[Rule], wanted: &[Rule]) -> Vec<Rule> {
-    wanted
+    let lacking = wanted
         .iter()
         .flat_map(Rule::break_down)
-        .filter(|part| !held.iter().any(|rule| rule.covers(part)))
-        .collect()
+        .filter(|part| !held.iter().any(|rule| rule.covers(part)));
+    let mut rules: Vec<Rule> = vec![];
+    for part in lacking {
+        let same_thing = |rule: &&mut Rule| {
+            rule.groups == part.groups
+                && rule.resources == part.resources
+                && rule.names == part.names
+                && rule.paths == part.paths
+        };
+        match rules.iter_mut().find(same_thing) {
+            Some(rule) => rule.verbs.extend(part.verbs),
+            None => rules.push(part),
+        }
+    }
+    rules.sort_by_key(ToString::to_string);
+    rules
 }
 
 /// A rule as upstream prints it in refusals.
@@ -260,9 +274,8 @@ mod tests {
         assert_eq!(
             texts,
             [
-                "{APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"get\"]}",
                 "{APIGroups:[\"\"], Resources:[\"pods\"], Verbs:[\"delete\"]}",
-                "{APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"delete\"]}",
+                "{APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"get\" \"delete\"]}",
             ]
         );
     }

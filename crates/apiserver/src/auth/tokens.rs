@@ -179,6 +179,7 @@ impl Api {
         let metadata = meta::of(&mut request);
         metadata.insert("name".into(), name.into());
         metadata.insert("namespace".into(), namespace.into());
+        metadata.insert("uid".into(), (*account.uid).into());
         metadata.insert("creationTimestamp".into(), time::now().into());
         if request["spec"]["boundObjectRef"].is_null() {
             request["spec"]["boundObjectRef"] = Value::Null;

@@ -3,7 +3,7 @@
 //! Names, verbs and subresources come with the data, from discovery of a kube-apiserver; here stands
 //! how the pipelines treat each kind. A closed list: what is not in it is not in discovery.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use carto_merge::smd::Schema;
 use serde_json::Value;
@@ -101,7 +101,10 @@ fn resource(kind: &'static BuiltinKind) -> Resource {
             (_, true) => Rows::Virtual,
             _ => Rows::Stored,
         },
-        rules: Arc::new(Builtin(kind)),
+        rules: Arc::new(Builtin {
+            kind,
+            empty: OnceLock::new(),
+        }),
         has_status: kind.has_status(),
         scaling: has(kind, "scale").then(scaling),
         extras: extras(kind),
@@ -147,7 +150,10 @@ fn scaling() -> Scaling {
 
 /// A built-in kind, for the pipelines.
 #[derive(Debug)]
-struct Builtin(&'static BuiltinKind);
+struct Builtin {
+    kind: &'static BuiltinKind,
+    empty: OnceLock<Value>,
+}
 
 /// Fields that selectors may name, and where they are.
 const SELECTABLE: &[(&str, &str, &str)] = &[
@@ -197,15 +203,15 @@ const SELECTABLE: &[(&str, &str, &str)] = &[
 
 impl KindRules for Builtin {
     fn decode(&self, object: &mut Value) -> Result<Vec<String>, String> {
-        self.0.decode(object)
+        self.kind.decode(object)
     }
 
     fn default(&self, object: &mut Value) {
-        self.0.default(object);
+        self.kind.default(object);
     }
 
     fn empty(&self) -> Option<Value> {
-        Some(self.0.empty())
+        Some(self.empty.get_or_init(|| self.kind.empty()).clone())
     }
 
     fn validate(&self, _new: &Value, _old: Option<&Value>, _part: Part) -> Vec<FieldError> {
@@ -213,7 +219,7 @@ impl KindRules for Builtin {
     }
 
     fn validate_name(&self, name: &str) -> Vec<String> {
-        match (&*self.0.group, &*self.0.kind) {
+        match (&*self.kind.group, &*self.kind.kind) {
             (crate::auth::GROUP, _) => names::path_segment(name),
             (_, "Namespace") => names::dns1123_label(name),
             (_, "Service") => names::dns1035_label(name),
@@ -234,7 +240,7 @@ impl KindRules for Builtin {
     fn selectable(&self, object: &Value, field: &str) -> Option<String> {
         let (_, _, path) = SELECTABLE
             .iter()
-            .find(|(kind, name, _)| *kind == self.0.kind && *name == field)?;
+            .find(|(kind, name, _)| *kind == self.kind.kind && *name == field)?;
         Some(match object.pointer(path) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Null) | None => String::new(),
@@ -242,11 +248,17 @@ impl KindRules for Builtin {
         })
     }
 
+    fn has_selectable_fields(&self) -> bool {
+        SELECTABLE
+            .iter()
+            .any(|(kind, _, _)| *kind == self.kind.kind)
+    }
+
     fn counts_generations(&self) -> bool {
-        GENERATIONS.contains(&&*self.0.kind)
+        GENERATIONS.contains(&&*self.kind.kind)
     }
 
     fn merge_schema(&self) -> &Schema {
-        self.0.merge_schema()
+        self.kind.merge_schema()
     }
 }

@@ -37,8 +37,7 @@ pub(crate) enum Extra {
     Log,
     /// `pods/exec`, `attach` and `portforward`: refused.
     Stream(&'static str),
-    /// `pods/eviction`.
-    Eviction,
+
     /// `serviceaccounts/token`.
     Token,
     /// `namespaces/finalize`.
@@ -50,7 +49,7 @@ impl Extra {
         match self {
             Self::Log => "log",
             Self::Stream(name) => name,
-            Self::Eviction => "eviction",
+
             Self::Token => "token",
             Self::Finalize => "finalize",
         }

@@ -152,6 +152,12 @@ fn about(code: u16, reason: &str, message: String, details: Details) -> Status {
 pub(super) fn of(error: &ApiError) -> Status {
     match error {
         ApiError::PageNotFound => failure(404, "NotFound", "404 page not found".into()),
+        ApiError::NoSuchResource => about(
+            404,
+            "NotFound",
+            "the server could not find the requested resource".into(),
+            Details::default(),
+        ),
         ApiError::NotFound { resource, name } => about(
             404,
             "NotFound",

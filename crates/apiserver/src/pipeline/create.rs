@@ -9,6 +9,7 @@ use super::intake::{self, Origin};
 use super::{Outcome, Written, fields};
 use crate::admission;
 use crate::api::{Api, Call};
+use crate::catalogue::Resource;
 use crate::codec::Decoded;
 use crate::error::ApiError;
 use crate::kind::Part;
@@ -72,10 +73,8 @@ impl Api {
     ) -> Result<Written, ApiError> {
         let resource = &call.resource;
         let name = meta::text(&object, "name").to_owned();
-        if resource.has_status
-            && let Some(fields) = object.as_object_mut()
-        {
-            fields.remove("status");
+        if resource.has_status {
+            clear_status(resource, &mut object);
         }
         meta::prepare_create(&mut object, resource.rules.counts_generations());
         resource.rules.prepare(&mut object, None, Part::Main);
@@ -134,6 +133,25 @@ impl Api {
             object: Outcome::Stored(stored),
             created: true,
         })
+    }
+}
+
+/// The status that an object has before anybody wrote one.
+fn clear_status(resource: &Resource, object: &mut Value) {
+    let empty = resource
+        .rules
+        .empty()
+        .and_then(|empty| empty.get("status").cloned());
+    let Some(fields) = object.as_object_mut() else {
+        return;
+    };
+    match empty {
+        Some(status) => {
+            fields.insert("status".into(), status);
+        }
+        None => {
+            fields.remove("status");
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn take_in(
     } = decoded;
     check_type(resource, &mut value)?;
     let wrong = |text: String| cannot_be_handled(resource, &text);
-    let mut problems = duplicates;
+    let mut problems = vec![];
     let mut unknown = meta::decode(&mut value, &resource.kind).map_err(wrong)?;
     unknown.extend(resource.rules.decode(&mut value).map_err(wrong)?);
     problems.extend(
@@ -40,6 +40,13 @@ pub(super) fn take_in(
             .iter()
             .map(|path| format!("unknown field \"{path}\"")),
     );
+    // The two decoders of upstream tell in different orders.
+    let at = if resource.is_custom() {
+        0
+    } else {
+        problems.len()
+    };
+    problems.splice(at..at, duplicates);
     report(call, &value, problems, validation, origin)?;
     resource.rules.default(&mut value);
     Ok(value)

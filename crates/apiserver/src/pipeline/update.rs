@@ -248,7 +248,12 @@ fn check_uid(call: &Call, new: &Value, old: &Value) -> Result<(), ApiError> {
             resource: call.resource.group_resource(),
             name: call.target.name.clone(),
             message: format!(
-                "Precondition failed: UID in precondition: {given}, UID in object meta: {is}"
+                "StorageError: invalid object, Code: 4, Key: /registry/{}/{}/{}, ResourceVersion: 0, \
+                 AdditionalErrorMsg: Precondition failed: UID in precondition: {given}, UID in object \
+                 meta: {is}",
+                call.resource.plural,
+                call.namespace(),
+                call.target.name
             ),
         });
     }

@@ -221,16 +221,7 @@ impl Api {
             (Extra::Stream(what), _) => Err(ApiError::NotImplemented(format!(
                 "{what} is not available: this server does not run pods itself"
             ))),
-            (Extra::Eviction, Verb::Create) => {
-                let options = DeleteOptions::default();
-                let deleted = self.delete(call, &options).await?;
-                drop(deleted);
-                Ok(respond::json(
-                    StatusCode::CREATED,
-                    crate::pipeline::to_json(&serde_json::json!({"kind": "Status",
-                        "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})),
-                ))
-            }
+
             (Extra::Finalize, Verb::Update) => {
                 let form = negotiate::form(accept)?;
                 let options = call.query.write_options("UpdateOptions")?;
@@ -265,7 +256,8 @@ fn subresource(resource: &Arc<Resource>, target: &Target) -> Result<Sub, ApiErro
 
 /// Items of namespaced kinds need a namespace, those of others must not have one.
 fn check_scope(resource: &Resource, target: &Target, verb: Verb) -> Result<(), ApiError> {
-    let is_namespace = &*resource.storage == crate::admission::NAMESPACES;
+    let is_namespace =
+        &*resource.storage == crate::admission::NAMESPACES && !target.name.is_empty();
     let given = !target.namespace.is_empty() && !is_namespace;
     if resource.namespaced == given {
         return Ok(());
@@ -274,7 +266,7 @@ fn check_scope(resource: &Resource, target: &Target, verb: Verb) -> Result<(), A
     match verb {
         Verb::List | Verb::Watch if all_namespaces => Ok(()),
         Verb::Create | Verb::DeleteCollection if all_namespaces => Err(ApiError::MethodNotAllowed),
-        _ => Err(ApiError::PageNotFound),
+        _ => Err(ApiError::NoSuchResource),
     }
 }
 

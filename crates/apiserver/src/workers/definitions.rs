@@ -20,7 +20,7 @@ use crate::error::ApiError;
 use crate::kind::Part;
 use crate::meta;
 use crate::pipeline::Propagation;
-use crate::store::{Object, Scope};
+use crate::store::{Object, Scope, WatchEnd};
 
 /// Definitions compiled once per change.
 #[derive(Default)]
@@ -32,21 +32,30 @@ pub(crate) fn load(api: &Api) {
 }
 
 pub(super) async fn run(api: Arc<Api>) {
+    let mut reported = false;
+    let mut ending = HashSet::new();
+    while follow(&api, &mut ending, &mut reported).await != WatchEnd::Ended {}
+}
+
+async fn follow(api: &Arc<Api>, ending: &mut HashSet<String>, reported: &mut bool) -> WatchEnd {
     let (objects, mut subscription) = api
         .store
         .list_and_subscribe(Scope::Resource(DEFINITIONS.into()));
     let mut compiled = Compiled::default();
-    let mut ending = HashSet::new();
     for object in objects {
-        settle(&api, &mut compiled, &mut ending, &object).await;
+        settle(api, &mut compiled, ending, &object).await;
     }
-    api.worker_is_ready(&mut false);
-    while let Ok(events) = subscription.next().await {
+    api.worker_is_ready(reported);
+    loop {
+        let events = match subscription.next().await {
+            Ok(events) => events,
+            Err(end) => return end,
+        };
         for event in events {
             if event.deleted {
-                forget(&api, &mut compiled, &mut ending, &event.object);
+                forget(api, &mut compiled, ending, &event.object);
             } else {
-                settle(&api, &mut compiled, &mut ending, &event.object).await;
+                settle(api, &mut compiled, ending, &event.object).await;
             }
         }
     }

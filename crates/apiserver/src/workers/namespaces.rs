@@ -17,17 +17,22 @@ use crate::error::ApiError;
 use crate::kind::Part;
 use crate::meta;
 use crate::pipeline::Propagation;
-use crate::store::{Key, Object, Scope};
+use crate::store::{Event, Key, Object, Scope, WatchEnd};
 use crate::time;
 
 /// A namespace whose content stays is looked at again at least so often.
 const AGAIN: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(api: Arc<Api>) {
+    let mut reported = false;
+    let mut ending = HashSet::new();
+    while follow(&api, &mut ending, &mut reported).await != WatchEnd::Ended {}
+}
+
+async fn follow(api: &Arc<Api>, ending: &mut HashSet<String>, reported: &mut bool) -> WatchEnd {
     let (objects, mut subscription) = api
         .store
         .list_and_subscribe(Scope::Resource(NAMESPACES.into()));
-    let mut ending = HashSet::new();
     let mut begin = |object: &Arc<Object>| {
         if object.deleting && ending.insert(object.uid.to_string()) {
             let (api, key) = (api.clone(), object.key.clone());
@@ -35,12 +40,17 @@ pub(super) async fn run(api: Arc<Api>) {
         }
     };
     objects.iter().for_each(&mut begin);
-    api.worker_is_ready(&mut false);
-    while let Ok(events) = subscription.next().await {
-        events
-            .iter()
-            .filter(|event| !event.deleted)
-            .for_each(|event| begin(&event.object));
+    api.worker_is_ready(reported);
+    loop {
+        match subscription.next().await {
+            Ok(events) => {
+                events
+                    .iter()
+                    .filter(|event| !event.deleted)
+                    .for_each(|event| begin(&event.object));
+            }
+            Err(end) => return end,
+        }
     }
 }
 
@@ -98,15 +108,14 @@ async fn end(api: &Arc<Api>, key: &Key) {
             loop {
                 match subscription.next().await {
                     Ok(events) => {
-                        let inside = |event: &Arc<crate::store::Event>| {
-                            event.deleted && event.key.namespace == key.name
-                        };
+                        let inside =
+                            |event: &Arc<Event>| event.deleted && event.key.namespace == key.name;
                         if events.iter().any(inside) {
                             return true;
                         }
                     }
-                    Err(crate::store::WatchEnd::Ended) => return false,
-                    Err(crate::store::WatchEnd::Expired(_)) => return true,
+                    Err(WatchEnd::Ended) => return false,
+                    Err(WatchEnd::Expired(_)) => return true,
                 }
             }
         };

@@ -1,83 +1,91 @@
-//! Every namespace has a service account called `default`.
+//! Every namespace has a service account called `default`, and the certificate that clients trust.
 //!
-//! Source: kubernetes `pkg/controller/serviceaccount/serviceaccounts_controller.go`, v1.36.
+//! Source: kubernetes `pkg/controller/serviceaccount/serviceaccounts_controller.go`,
+//! `pkg/controller/certificates/rootcacertpublisher`, v1.36.
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::call_for;
 use crate::admission::NAMESPACES;
 use crate::api::Api;
-use crate::codec::Decoded;
+use crate::bootstrap;
 use crate::error::ApiError;
-use crate::request::Query;
-use crate::store::{Key, Scope};
+use crate::store::{Event, Key, Scope, Subscription, WatchEnd};
 
 const ACCOUNTS: &str = "/serviceaccounts";
-const DEFAULT: &str = "default";
+const ACCOUNT: &str = "default";
+const MAPS: &str = "/configmaps";
+const TRUST: &str = "kube-root-ca.crt";
 
 pub(super) async fn run(api: Arc<Api>) {
+    let mut reported = false;
+    while follow(&api, &mut reported).await != WatchEnd::Ended {}
+}
+
+async fn follow(api: &Api, reported: &mut bool) -> WatchEnd {
     let (namespaces, mut created) = api
         .store
         .list_and_subscribe(Scope::Resource(NAMESPACES.into()));
-    let (_, mut deleted) = api
+    let (_, mut accounts) = api
         .store
         .list_and_subscribe(Scope::Resource(ACCOUNTS.into()));
+    let (_, mut maps) = api.store.list_and_subscribe(Scope::Resource(MAPS.into()));
     for namespace in namespaces {
-        ensure(&api, &namespace.key.name).await;
+        ensure(api, &namespace.key.name).await;
     }
-    api.worker_is_ready(&mut false);
+    api.worker_is_ready(reported);
+    let is_new = |event: &Event| event.prev.is_none().then(|| event.key.name.clone());
     loop {
-        tokio::select! {
-            events = created.next() => match events {
-                Ok(events) => {
-                    for event in events.iter().filter(|event| event.prev.is_none()) {
-                        ensure(&api, &event.key.name).await;
-                    }
+        let affected = tokio::select! {
+            affected = next(&mut created, is_new) => affected,
+            affected = next(&mut accounts, |event| is_lost(event, ACCOUNT)) => affected,
+            affected = next(&mut maps, |event| is_lost(event, TRUST)) => affected,
+        };
+        match affected {
+            Ok(namespaces) => {
+                for namespace in namespaces {
+                    ensure(api, &namespace).await;
                 }
-                Err(_) => return,
-            },
-            events = deleted.next() => match events {
-                Ok(events) => {
-                    let lost = |key: &Key| &*key.name == DEFAULT;
-                    for event in events.iter().filter(|event| event.deleted && lost(&event.key)) {
-                        ensure(&api, &event.key.namespace).await;
-                    }
-                }
-                Err(_) => return,
-            },
+            }
+            Err(end) => return end,
         }
     }
 }
 
+fn is_lost(event: &Event, name: &str) -> Option<Arc<str>> {
+    (event.deleted && *event.key.name == *name).then(|| event.key.namespace.clone())
+}
+
+/// The namespaces that the next events are about.
+async fn next(
+    subscription: &mut Subscription,
+    namespace: impl Fn(&Event) -> Option<Arc<str>>,
+) -> Result<Vec<Arc<str>>, WatchEnd> {
+    let events = subscription.next().await?;
+    Ok(events.iter().filter_map(|event| namespace(event)).collect())
+}
+
 async fn ensure(api: &Api, namespace: &str) {
-    let key = Key::new(ACCOUNTS, namespace, DEFAULT);
-    let ends = api
-        .store
-        .get(&Key::new(NAMESPACES, "", namespace))
-        .is_none_or(|namespace| namespace.deleting);
-    if ends || api.store.get(&key).is_some() {
+    let there = api.store.get(&Key::new(NAMESPACES, "", namespace));
+    if there.is_none_or(|namespace| namespace.deleting) {
         return;
     }
-    let catalogue = api.catalogue();
-    let Some(resource) = catalogue.stored(ACCOUNTS) else {
-        return;
-    };
-    let call = call_for(api, resource, &key);
-    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": {"name": DEFAULT, "namespace": namespace}});
-    let body = Decoded {
-        value: account,
-        duplicates: vec![],
-    };
-    let Ok(options) = Query::default().write_options("CreateOptions") else {
-        return;
-    };
-    match api.create(&call, body, &options).await {
-        Ok(_) | Err(ApiError::AlreadyExists { .. } | ApiError::Forbidden { .. }) => {}
+    let account =
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}});
+    let trust = json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": TRUST}, "data": {"ca.crt": api.trust}});
+    for (storage, object) in [(ACCOUNTS, account), (MAPS, trust)] {
+        create(api, storage, namespace, object).await;
+    }
+}
+
+async fn create(api: &Api, storage: &str, namespace: &str, object: Value) {
+    match bootstrap::ensure(api, storage, namespace, object).await {
+        // The namespace may have ended meanwhile.
+        Ok(()) | Err(ApiError::Forbidden { .. } | ApiError::NotFound { .. }) => {}
         Err(error) => {
-            tracing::warn!(%error, namespace, "cannot create the default service account");
+            tracing::warn!(%error, namespace, storage, "cannot create what every namespace has")
         }
     }
 }
