@@ -9,6 +9,7 @@ mod blueprint;
 mod owner;
 mod template;
 
+pub use crate::stamp::ytt::Ytt;
 pub use blueprint::{Blueprint, Choice, InputRef, Resource, Selector, TemplateOption};
 pub use owner::Owner;
 pub use template::{

@@ -34,19 +34,6 @@ pub(crate) enum OutputError {
     Other(String),
 }
 
-impl OutputError {
-    /// Returns the text of the cause.
-    pub(crate) fn text(&self) -> &str {
-        match self {
-            Self::Path { text, .. }
-            | Self::ObservedGeneration(text)
-            | Self::NotMet(text)
-            | Self::FailedMet(text)
-            | Self::Other(text) => text,
-        }
-    }
-}
-
 const EMPTY_OBJECT: &str = "failed to evaluate path of empty object";
 
 /// Reads the output by a template's rule out of `row`, the object it comes from.

@@ -9,7 +9,7 @@ mod finish;
 mod resource;
 mod settle;
 
-pub(crate) use begin::service_account_missing;
+pub(crate) use begin::{Selection, select, service_account_missing};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -5,14 +5,14 @@
 pub(crate) mod finish;
 pub(crate) mod identity;
 pub(crate) mod refers;
-mod ytt;
+pub(crate) mod ytt;
 
 use carto_query::{Scope, go};
 use serde_json::{Map, Value};
 
 use crate::model::Body;
 
-pub use ytt::Ytt;
+pub(crate) use ytt::Ytt;
 
 /// Renders a template into an object.
 ///

@@ -94,6 +94,11 @@ pub struct Selector {
 }
 
 impl Selector {
+    /// Makes a selector of one requirement on labels.
+    pub(crate) fn of_expression(expression: &Value) -> Self {
+        Self::new(BTreeMap::new(), std::slice::from_ref(expression), &[])
+    }
+
     fn new(
         match_labels: BTreeMap<String, String>,
         expressions: &[Value],

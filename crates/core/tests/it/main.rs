@@ -11,6 +11,7 @@ mod gating;
 mod immutable;
 mod laws;
 mod mistakes;
+mod offline;
 mod ownership;
 mod prune;
 mod runnables;
