@@ -1,12 +1,21 @@
-//! ytt texts, as far as their words tell.
+//! ytt texts: whether they can be read at all, and what their words tell.
+
+use carto_ytt::inline::{Program, STDIN};
 
 use super::cursor::Cursor;
 use super::expressions::{Names, position};
-use super::{Report, suggest};
+use super::{Report, Within, suggest};
 
 /// Checks a ytt text.
 pub(super) fn check(text: &Cursor<'_>, names: &Names<'_>, report: &mut Report) {
     let ytt = text.text();
+    if let Err(error) = Program::compile(STDIN, ytt) {
+        let message = format!("not a ytt template: {}", summary(error.message()));
+        match place(error.message(), ytt) {
+            Some(within) => report.error_within(text.path(), within, message),
+            None => report.error(text.path(), message),
+        }
+    }
     tags(text, names, report);
     for reference in references(ytt) {
         let Some((first, rest)) = reference.words.split_first() else {
@@ -30,6 +39,41 @@ pub(super) fn check(text: &Cursor<'_>, names: &Names<'_>, report: &mut Report) {
             report.warn_within(text.path(), within, problem);
         }
     }
+}
+
+/// What went wrong, without the excerpt of the text that follows it.
+fn summary(message: &str) -> String {
+    let lines: Vec<&str> = message
+        .lines()
+        .map(|line| line.trim().trim_start_matches("- "))
+        .filter(|line| !line.is_empty())
+        .take_while(|line| !line.starts_with("in ") && !is_excerpt(line))
+        .collect();
+    lines.join(" ")
+}
+
+fn is_excerpt(line: &str) -> bool {
+    line.strip_prefix(STDIN)
+        .is_some_and(|rest| rest.starts_with(':'))
+}
+
+/// The place that a message names: the first line number in it, and the first character of that
+/// line that is no blank. The end of the text counts as its last line.
+fn place(message: &str, ytt: &str) -> Option<Within> {
+    let number = |(_, rest): (&str, &str)| {
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        rest[..end].parse::<usize>().ok()
+    };
+    let line = message
+        .split_once(&format!("{STDIN}:"))
+        .and_then(number)
+        .or_else(|| message.split_once("line ").and_then(number))?;
+    let line = line.clamp(1, ytt.lines().count().max(1));
+    let text = ytt.lines().nth(line - 1)?;
+    let column = text.chars().take_while(|c| *c == ' ').count() + 1;
+    Some(Within { line, column })
 }
 
 /// `$(…)$` is not filled in in ytt texts.
