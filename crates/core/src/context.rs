@@ -5,7 +5,7 @@
 
 mod unset;
 
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use carto_query::Scope;
 use serde_json::{Map, Value};
@@ -19,9 +19,9 @@ pub(crate) use unset::Schema;
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
     schema: Schema,
-    object: Arc<Value>,
+    object: Value,
     /// The object with all that is not set; made when something is not found.
-    filled: Value,
+    filled: OnceLock<Value>,
 }
 
 impl Subject {
@@ -35,11 +35,10 @@ impl Subject {
             metadata.remove("managedFields");
         }
         unset::add_structs(schema, &mut object);
-        let filled = unset::fill(schema, &object);
         Self {
             schema,
-            object: Arc::new(object),
-            filled,
+            object,
+            filled: OnceLock::new(),
         }
     }
 
@@ -50,7 +49,12 @@ impl Subject {
 
     /// Returns what [`Subject::root`] falls back on.
     pub(crate) fn unset_root(&self) -> Scope<'_> {
-        Self::spread(&self.filled)
+        Self::spread(self.filled())
+    }
+
+    fn filled(&self) -> &Value {
+        self.filled
+            .get_or_init(|| unset::fill(self.schema, &self.object))
     }
 
     fn spread(object: &Value) -> Scope<'_> {
@@ -64,14 +68,14 @@ impl Subject {
     fn add<'a>(&'a self, scope: Scope<'a>) -> Scope<'a> {
         self.names()
             .iter()
-            .fold(scope, |scope, name| scope.with(*name, &*self.object))
+            .fold(scope, |scope, name| scope.with(*name, &self.object))
     }
 
     /// Returns what to fall back on in a scope that has the object.
     pub(crate) fn unset_named(&self) -> Scope<'_> {
         self.names()
             .iter()
-            .fold(Scope::new(), |scope, name| scope.with(*name, &self.filled))
+            .fold(Scope::new(), |scope, name| scope.with(*name, self.filled()))
     }
 
     const fn names(&self) -> &'static [&'static str] {
@@ -85,14 +89,13 @@ impl Subject {
 /// Builds what the template of a resource sees.
 pub(crate) fn of_resource<'a>(
     subject: &'a Subject,
-    unset: &'a Scope<'a>,
     params: Map<String, Value>,
     inputs: &Inputs,
     labels: &Labels,
 ) -> Scope<'a> {
     let mut own = Map::new();
     inputs.add_to(&mut own);
-    let mut scope = subject.add(Scope::new().with_unset(unset));
+    let mut scope = subject.add(Scope::new());
     for (name, value) in own {
         scope = scope.with_owned(name, value);
     }
@@ -102,14 +105,8 @@ pub(crate) fn of_resource<'a>(
 }
 
 /// Builds what a run template sees.
-pub(crate) fn of_runnable<'a>(
-    subject: &'a Subject,
-    unset: &'a Scope<'a>,
-    selected: &'a Value,
-) -> Scope<'a> {
-    subject
-        .add(Scope::new().with_unset(unset))
-        .with("selected", selected)
+pub(crate) fn of_runnable<'a>(subject: &'a Subject, selected: &'a Value) -> Scope<'a> {
+    subject.add(Scope::new()).with("selected", selected)
 }
 
 impl Subject {

@@ -206,9 +206,8 @@ impl RunnablePass {
             return Stage::Finish;
         };
         let labels = run_labels(&self.stamper.name, &template);
-        let unset = self.subject.unset_named();
-        let scope = context::of_runnable(&self.subject, &unset, selected);
-        let object = stamp::render(&template.body, &scope)
+        let scope = context::of_runnable(&self.subject, selected);
+        let object = stamp::render(&template.body, scope, &self.subject)
             .and_then(|object| self.stamper.finish(object, &labels));
         let object = match object {
             Ok(object) => object,

@@ -10,18 +10,30 @@ pub(crate) mod ytt;
 use carto_query::{Scope, go};
 use serde_json::{Map, Value};
 
+use crate::context::Subject;
 use crate::model::Body;
 
 pub(crate) use ytt::Ytt;
 
 /// Renders a template into an object.
 ///
+/// What a template finds nothing at is tried again with all that is not set in `subject`, which
+/// is put together only then.
+///
 /// # Errors
 /// The text of what is wrong, as the original words it.
-pub(crate) fn render(body: &Body, scope: &Scope<'_>) -> Result<Map<String, Value>, String> {
+pub(crate) fn render(
+    body: &Body,
+    scope: Scope<'_>,
+    subject: &Subject,
+) -> Result<Map<String, Value>, String> {
     match body {
         Body::Object { compiled, .. } => {
-            match compiled.render(scope).map_err(|error| error.to_string())? {
+            let rendered = compiled.render(&scope).or_else(|_| {
+                let unset = subject.unset_named();
+                compiled.render(&scope.clone().with_unset(&unset))
+            });
+            match rendered.map_err(|error| error.to_string())? {
                 Value::Object(object) => Ok(object),
                 other => Err(format!(
                     "stamped resource is not a map[string]interface{{}}, stamped resource: {}",
@@ -29,7 +41,7 @@ pub(crate) fn render(body: &Body, scope: &Scope<'_>) -> Result<Map<String, Value
                 )),
             }
         }
-        Body::Ytt(ytt) => ytt.render(scope),
+        Body::Ytt(ytt) => ytt.render(&scope),
         Body::Nothing => {
             Err("unknown resource template type, expected either template or ytt".to_owned())
         }

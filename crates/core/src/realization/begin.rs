@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use carto_query::Scope;
 use carto_query::select::best_matches;
 
 use super::{Phase, Realization, Work};
@@ -43,7 +44,12 @@ pub(crate) fn select(
         return Selection::Unlabelled;
     }
     candidates.sort_by(|a, b| a.name.cmp(&b.name));
-    let unset = subject.unset_root();
+    let has_fields = |one: &Arc<Blueprint>| !one.selector.compiled.fields().is_empty();
+    let unset = if candidates.iter().any(has_fields) {
+        subject.unset_root()
+    } else {
+        Scope::new()
+    };
     let root = subject.root(&unset);
     let selectors = candidates
         .iter()

@@ -202,9 +202,8 @@ impl Realization {
             &self.owner.params,
         );
         let labels = stamp::finish::labels(&self.owner, blueprint, resource, template);
-        let unset = self.subject.unset_named();
-        let scope = context::of_resource(&self.subject, &unset, params, inputs, &labels);
-        let object = stamp::render(&template.body, &scope)?;
+        let scope = context::of_resource(&self.subject, params, inputs, &labels);
+        let object = stamp::render(&template.body, scope, &self.subject)?;
         Stamper::of(self.subject.object()).finish(object, &labels)
     }
 
