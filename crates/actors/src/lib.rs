@@ -19,6 +19,7 @@ pub mod logs;
 
 mod actors;
 mod config;
+mod deploy;
 
 pub use actors::{Actors, ActorsError, run};
 pub use config::{Actor, Config, Internal, ParseActorError};

@@ -14,5 +14,6 @@ pub mod git;
 pub mod ignore;
 pub mod listen;
 pub mod oci;
+pub mod pull;
 pub mod serve;
 pub mod store;
