@@ -17,7 +17,7 @@ use crate::kind::Part;
 use crate::meta;
 use crate::pipeline::PatchFormat;
 use crate::request::{Query, WriteOptions};
-use crate::store::Scope;
+use crate::store::{Scope, WatchEnd};
 
 const STANDARD_NAMESPACES: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-system"];
 /// The owner of what the server itself applies.
@@ -146,8 +146,13 @@ pub(crate) async fn definition(api: &Arc<Api>, mut object: Value) -> Result<(), 
             {
                 return Err(refused["message"].as_str().unwrap_or_default().to_owned());
             }
-            if changes.next().await.is_err() {
-                return Err("the server is shutting down".to_owned());
+            match changes.next().await {
+                Ok(_) => {}
+                Err(WatchEnd::Ended) => return Err("the server is shutting down".to_owned()),
+                Err(WatchEnd::Expired(_)) => {
+                    let scope = Scope::Resource(DEFINITIONS.into());
+                    changes = api.store.list_and_subscribe(scope).1;
+                }
             }
         }
     };

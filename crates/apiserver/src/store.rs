@@ -10,6 +10,8 @@
 //! the same critical section, so that no event is lost or seen twice.
 
 mod disk;
+#[cfg(test)]
+mod faulty;
 mod object;
 mod state;
 mod subscription;

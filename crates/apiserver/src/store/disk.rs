@@ -181,17 +181,25 @@ fn open_file(path: &Path) -> std::result::Result<Database, OpenError> {
         .mode(0o600)
         .open(path)
         .map_err(|error| OpenError::Other(error.to_string()))?;
-    let database = Database::builder()
-        .set_cache_size(CACHE_BYTES)
-        .create_file(file)
-        .map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse,
-            redb::DatabaseError::UpgradeRequired(version) => {
-                OpenError::Format(format!("of redb file version {version}"))
-            }
-            error => OpenError::Other(engine(error).0),
-        })?;
-    Ok(database)
+    create(path, file).map_err(|error| match error {
+        redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse,
+        redb::DatabaseError::UpgradeRequired(version) => {
+            OpenError::Format(format!("of redb file version {version}"))
+        }
+        error => OpenError::Other(engine(error).0),
+    })
+}
+
+fn create(path: &Path, file: fs::File) -> std::result::Result<Database, redb::DatabaseError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    #[cfg(test)]
+    return builder.create_with_backend(super::faulty::Backend::new(path, file)?);
+    #[cfg(not(test))]
+    {
+        let _ = path;
+        builder.create_file(file)
+    }
 }
 
 /// Newest and oldest revision; prepares a new file.

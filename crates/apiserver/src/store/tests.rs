@@ -310,3 +310,40 @@ async fn secrets_survive() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn on_a_full_disk_writes_fail_reads_go_on_and_space_heals() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Limits::default()).unwrap();
+    let before = perform(&store, &Op::Put(0, 0, 1)).await.unwrap();
+    faulty::set_full(dir.path(), true);
+    let write = Write::replace(draft(key(0, 0), 2), before.revision);
+    for _ in 0..3 {
+        let Err(WriteError::Disk(reason)) = store.write(write.clone()).await else {
+            panic!("a write on a full disk must fail");
+        };
+        assert!(
+            reason.contains("no space left") || reason.contains("not recovered"),
+            "{reason}"
+        );
+        assert!(!store.is_healthy());
+        let there = store.get(&key(0, 0)).unwrap();
+        assert_eq!(
+            (there.revision, text(&there)),
+            (before.revision, text(&before))
+        );
+    }
+    faulty::set_full(dir.path(), false);
+    let after = store.write(write).await.unwrap();
+    assert!(after.revision > before.revision);
+    assert!(store.is_healthy());
+    let expect = picture(store.read().list("/configmaps", None));
+    tokio::task::spawn_blocking(move || store.close())
+        .await
+        .unwrap();
+    let store = Store::open(dir.path(), Limits::default()).unwrap();
+    assert_eq!(picture(store.read().list("/configmaps", None)), expect);
+    tokio::task::spawn_blocking(move || store.close())
+        .await
+        .unwrap();
+}

@@ -252,8 +252,13 @@ async fn clean_up(api: &Arc<Api>, definition: &Object) {
             })
             .await;
         while api.store.read().count(&resource.storage) > 0 {
-            if subscription.next().await.is_err() {
-                return;
+            match subscription.next().await {
+                Ok(_) => {}
+                Err(WatchEnd::Ended) => return,
+                Err(WatchEnd::Expired(_)) => {
+                    let scope = Scope::Resource(resource.storage.clone());
+                    subscription = api.store.list_and_subscribe(scope).1;
+                }
             }
         }
     }

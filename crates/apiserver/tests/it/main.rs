@@ -1,5 +1,6 @@
 //! The server as its clients see it.
 
+mod crash;
 mod fixtures;
 mod objects;
 mod port;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::fixtures::{admin, widget, widget_api, widgets};
 
-async fn client(text: &str) -> Client {
+pub(crate) async fn client(text: &str) -> Client {
     // Only the first caller installs it.
     drop(rustls::crypto::ring::default_provider().install_default());
     let kubeconfig = Kubeconfig::from_yaml(text).unwrap();
