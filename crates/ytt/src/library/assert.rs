@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use super::arguments::{one_counted, string};
 use super::yaml;
 use crate::star::{
-    Args, Closure, Error, Native, Program, Source, Str, Struct, StructKind, Thread, Value,
+    Args, Closure, Error, ErrorKind, Native, Program, Source, Str, Struct, StructKind, Thread, Value,
 };
 
 /// The functions of the module.
@@ -317,7 +317,9 @@ fn try_to(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
     }
     let (value, failure) = match thread.call(function, &[], &[]) {
         Ok(value) => (value, Value::None),
-        Err(error) if error.is_catchable() => (Value::None, Value::from(error.message())),
+        Err(error) if error.kind() == ErrorKind::Failure => {
+            (Value::None, Value::from(error.message()))
+        }
         Err(error) => return Err(error),
     };
     Ok(Value::tuple(vec![value, failure]))

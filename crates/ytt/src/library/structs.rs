@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::arguments::one;
 use crate::bridge::{from_tree, from_tree_with_structs, to_tree};
+use crate::node::Value as Tree;
 use crate::star::{Args, Closure, Error, Native, Str, Struct, Thread, Value, quote};
 
 /// The functions of the module.
@@ -42,7 +43,7 @@ fn make_and_bind(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
     for (name, value) in args.named {
         let value = if value.is_callable() {
             bound(thread, value, std::slice::from_ref(object))
-                .map_err(|error| error.within(&format!("binding {}", quote(name))))?
+                .map_err(|error| error.prefixed(&format!("binding {}", quote(name))))?
         } else {
             value.clone()
         };
@@ -80,13 +81,28 @@ fn bound(thread: &Thread, function: &Value, args: &[Value]) -> Result<Value, Err
 }
 
 fn encode(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
-    let tree = to_tree(one(args)?)?;
-    let _ = &thread;
-    from_tree_with_structs(&tree)
+    from_tree_with_structs(&without_nodes(thread, one(args)?)?)
 }
 
 fn decode(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
-    let tree = to_tree(one(args)?)?;
-    let _ = &thread;
-    from_tree(&tree)
+    from_tree(&without_nodes(thread, one(args)?)?)
+}
+
+/// A value as a tree that contains no nodes, which the original cannot convert back.
+fn without_nodes(_: &Thread, value: &Value) -> Result<Tree, Error> {
+    let tree = to_tree(value)?;
+    check_nodes(&tree)?;
+    Ok(tree)
+}
+
+fn check_nodes(tree: &Tree) -> Result<(), Error> {
+    match tree {
+        Tree::Scalar(_) => Ok(()),
+        Tree::List(items) => items.iter().try_for_each(check_nodes),
+        Tree::Dict(dict) => dict.entries.iter().try_for_each(|(_, value)| check_nodes(value)),
+        Tree::Node(node) => Err(Error::panic(format!(
+            "unknown type {} for conversion to starlark value",
+            node.go_type()
+        ))),
+    }
 }

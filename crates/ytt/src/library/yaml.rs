@@ -2,9 +2,12 @@
 //!
 //! Source: ytt pkg/yttlibrary/yaml.go.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use super::arguments::{one, string};
 use crate::bridge::{from_tree, to_tree};
-use crate::node::{Node, ReadOptions, Value as Tree, read, to_plain};
+use crate::node::{Document, DocumentSet, Node, ReadOptions, Value as Tree, read, to_plain};
 use crate::print;
 use crate::star::{Args, Error, Native, Str, Thread, Value};
 
@@ -31,9 +34,13 @@ fn decode_text(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
 pub(super) fn encode(thread: &Thread, value: &Value) -> Result<String, Error> {
     let tree = to_tree(value)?;
     let left = thread.budget().bytes_left();
-    let text = match &tree {
-        Tree::Node(Node::DocumentSet(set)) => print::yaml(set, left),
-        other => print::value(other, left),
+    let text = match tree {
+        Tree::Node(Node::DocumentSet(set)) => print::yaml(&set, left),
+        value => {
+            let document = Document { value: RefCell::new(value), ..Document::default() };
+            let items = RefCell::new(vec![Rc::new(document)]);
+            print::yaml(&DocumentSet { items, ..DocumentSet::default() }, left)
+        }
     }
     .map_err(Error::panic)?;
     thread.budget().work(text.len() / 4)?;

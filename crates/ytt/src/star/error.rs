@@ -137,9 +137,16 @@ impl Error {
         self.0.frames.as_deref().unwrap_or_default()
     }
 
-    /// Whether the program may go on after this failure.
+    /// Whether this is an ordinary failure, which a function may catch or rename.
     pub fn is_catchable(&self) -> bool {
-        self.0.kind != ErrorKind::Budget
+        self.0.kind == ErrorKind::Failure
+    }
+
+    /// An ordinary failure as `name: message`, with its calls forgotten: what a function of the
+    /// language makes of a failure inside it. Everything else stays as it is.
+    #[must_use]
+    pub fn prefixed(self, name: &str) -> Self {
+        if self.is_catchable() { self.within(name) } else { self }
     }
 
     /// The same failure as `name: message`, with its calls forgotten: what a library function

@@ -40,7 +40,7 @@ pub(crate) fn names(value: &Value) -> Option<impl Iterator<Item = &'static str>>
 
 /// Puts the name of a method in front of a failure.
 fn named<T>(name: &str, result: Result<T, Error>) -> Result<T, Error> {
-    result.map_err(|error| error.within(name))
+    result.map_err(|error| error.prefixed(name))
 }
 
 #[cfg(test)]

@@ -50,10 +50,14 @@ impl Reader<'_> {
 
     /// The failure at the next byte.
     fn unexpected(&self, context: &str) -> Error {
-        let Some(byte) = self.peek() else {
-            return Error::new("unexpected end of JSON input");
+        // Go sees a blank at the end, which most things may be followed by.
+        let needs_more = ["in literal", "numeric literal", "escape"];
+        let shown = match self.peek() {
+            Some(byte) => byte,
+            None if needs_more.iter().any(|what| context.contains(what)) => b' ',
+            None => return Error::new("unexpected end of JSON input"),
         };
-        let shown = match byte {
+        let shown = match shown {
             b'\'' => "\\'".to_owned(),
             b'"' => "\"".to_owned(),
             byte => {
@@ -305,7 +309,10 @@ mod tests {
             ("[1", "unexpected end of JSON input"),
             ("{\"a\"", "unexpected end of JSON input"),
             ("\"a", "unexpected end of JSON input"),
-            ("tru", "unexpected end of JSON input"),
+            ("tru", "invalid character ' ' in literal true (expecting 'e')"),
+            ("-", "invalid character ' ' in numeric literal"),
+            ("1e", "invalid character ' ' in exponent of numeric literal"),
+            ("\"\\", "invalid character ' ' in string escape code"),
             ("[1 2]", "invalid character '2' after array element"),
             (
                 "{a}",

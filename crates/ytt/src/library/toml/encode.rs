@@ -17,7 +17,7 @@ pub(super) fn encode(budget: &Budget, value: &Value, indent: usize) -> Result<St
     };
     match value {
         Value::Dict(dict) => printer.table(&mut Vec::new(), dict)?,
-        Value::Scalar(Scalar::Null) => {}
+        // With null the original crashes.
         _ => return Err(no_key()),
     }
     Ok(printer.out)

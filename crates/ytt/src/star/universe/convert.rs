@@ -61,7 +61,7 @@ pub(super) fn dict(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error>
         );
     }
     let dict = Rc::new(Dict::default());
-    update_dict(thread, &dict, args).map_err(|error| error.within("dict"))?;
+    update_dict(thread, &dict, args).map_err(|error| error.prefixed("dict"))?;
     Ok(Value::Dict(dict))
 }
 
@@ -86,7 +86,7 @@ pub(super) fn set(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> 
     let set = Set::default();
     for value in elements(thread, args)? {
         thread.budget.allocate(super::super::budget::ENTRY_BYTES)?;
-        set.insert(value).map_err(|error| error.within("set"))?;
+        set.insert(value).map_err(|error| error.prefixed("set"))?;
     }
     Ok(Value::Set(Rc::new(set)))
 }
@@ -133,22 +133,59 @@ pub(super) fn float(_: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
     }
 }
 
-/// Reads a float as Go's `strconv.ParseFloat` does, hexadecimal floats apart.
+/// Reads a float as Go's `strconv.ParseFloat` does.
 fn parse_float(text: &[u8]) -> Result<f64, &'static str> {
     const SYNTAX: &str = "invalid syntax";
     let text = std::str::from_utf8(text).map_err(|_| SYNTAX)?;
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_hex = unsigned.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case("0x"));
+    if text.contains('_') && !underscores_separate_digits(unsigned, is_hex) {
+        return Err(SYNTAX);
+    }
+    let plain = text.replace('_', "");
+    if is_hex {
+        return hexadecimal_float(&plain).ok_or(SYNTAX);
+    }
     // Rust takes the same words for infinity and NaN, but a sign before NaN too.
-    let unsigned = text.trim_start_matches(['+', '-']);
     if unsigned.eq_ignore_ascii_case("nan") && unsigned.len() != text.len() {
         return Err(SYNTAX);
     }
-    let value: f64 = text.parse().map_err(|_| SYNTAX)?;
+    let value: f64 = plain.parse().map_err(|_| SYNTAX)?;
     let digits = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    if value.is_infinite() && digits {
-        Err("value out of range")
-    } else {
-        Ok(value)
+    if value.is_infinite() && digits { Err("value out of range") } else { Ok(value) }
+}
+
+/// Whether every underscore stands between digits, or after the prefix of a base.
+fn underscores_separate_digits(text: &str, is_hex: bool) -> bool {
+    let (body, mut after_digit) = if is_hex { (&text[2..], true) } else { (text, false) };
+    let mut after_underscore = false;
+    for c in body.chars() {
+        let digit = c.is_ascii_digit() || (is_hex && c.is_ascii_hexdigit());
+        if (c == '_' && !after_digit) || (after_underscore && !digit) {
+            return false;
+        }
+        (after_digit, after_underscore) = (digit, c == '_');
     }
+    !after_underscore
+}
+
+/// `0x1.8p3`: hexadecimal digits and a binary exponent, which must be there.
+fn hexadecimal_float(text: &str) -> Option<f64> {
+    let (unsigned, negative) = unsigned(text);
+    let (mantissa, exponent) = unsigned[2..].split_once(['p', 'P'])?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut exponent: i32 = exponent.parse().ok()?;
+    let digits = [whole, fraction].concat();
+    if digits.is_empty() {
+        return None;
+    }
+    let mut value = 0.0f64;
+    for digit in digits.chars() {
+        value = value * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    exponent = exponent.saturating_sub(i32::try_from(fraction.len()).ok()?.saturating_mul(4));
+    let scaled = value * 2.0f64.powi(exponent);
+    Some(if negative { -scaled } else { scaled })
 }
 
 pub(super) fn int(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
@@ -165,7 +202,7 @@ pub(super) fn int(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> 
     if let Value::Bool(value) = value {
         return Ok(Value::Int(i64::from(*value)));
     }
-    numbers::to_int(value).map_err(|error| error.within("int"))
+    numbers::to_int(value).map_err(|error| error.prefixed("int"))
 }
 
 fn parse_int(thread: &Thread, text: &Str, base: Option<&Value>) -> Result<Value, Error> {

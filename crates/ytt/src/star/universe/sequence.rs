@@ -117,7 +117,7 @@ pub(super) fn extremum(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Er
     };
     let [key] = named_only.unpack([("key?", |value| unpack_callable(value).map(|_| ()))])?;
     let mut values = match args.positional {
-        [one] => iterate(one).map_err(|error| error.within(name))?,
+        [one] => iterate(one).map_err(|error| error.prefixed(name))?,
         more => Iter::over(more.to_vec()),
     };
     let Some(mut best) = values.next() else {
@@ -129,7 +129,7 @@ pub(super) fn extremum(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Er
         thread.budget.step()?;
         let value_key = key_of(thread, key, &value)?;
         let better = compare(thread, op, &value_key, &best_key);
-        if better.map_err(|error| error.within(name))? {
+        if better.map_err(|error| error.prefixed(name))? {
             best = value;
             best_key = value_key;
         }
