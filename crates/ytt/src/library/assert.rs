@@ -9,7 +9,8 @@ use std::sync::{Arc, OnceLock};
 use super::arguments::{one_counted, string};
 use super::yaml;
 use crate::star::{
-    Args, Closure, Error, ErrorKind, Native, Program, Source, Str, Struct, StructKind, Thread, Value,
+    Args, Closure, Error, ErrorKind, Native, Program, Source, Str, Struct, StructKind, Thread,
+    Value,
 };
 
 /// The functions of the module.

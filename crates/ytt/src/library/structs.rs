@@ -99,7 +99,10 @@ fn check_nodes(tree: &Tree) -> Result<(), Error> {
     match tree {
         Tree::Scalar(_) => Ok(()),
         Tree::List(items) => items.iter().try_for_each(check_nodes),
-        Tree::Dict(dict) => dict.entries.iter().try_for_each(|(_, value)| check_nodes(value)),
+        Tree::Dict(dict) => dict
+            .entries
+            .iter()
+            .try_for_each(|(_, value)| check_nodes(value)),
         Tree::Node(node) => Err(Error::panic(format!(
             "unknown type {} for conversion to starlark value",
             node.go_type()

@@ -37,9 +37,18 @@ pub(super) fn encode(thread: &Thread, value: &Value) -> Result<String, Error> {
     let text = match tree {
         Tree::Node(Node::DocumentSet(set)) => print::yaml(&set, left),
         value => {
-            let document = Document { value: RefCell::new(value), ..Document::default() };
+            let document = Document {
+                value: RefCell::new(value),
+                ..Document::default()
+            };
             let items = RefCell::new(vec![Rc::new(document)]);
-            print::yaml(&DocumentSet { items, ..DocumentSet::default() }, left)
+            print::yaml(
+                &DocumentSet {
+                    items,
+                    ..DocumentSet::default()
+                },
+                left,
+            )
         }
     }
     .map_err(Error::panic)?;

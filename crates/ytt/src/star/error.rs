@@ -146,7 +146,11 @@ impl Error {
     /// language makes of a failure inside it. Everything else stays as it is.
     #[must_use]
     pub fn prefixed(self, name: &str) -> Self {
-        if self.is_catchable() { self.within(name) } else { self }
+        if self.is_catchable() {
+            self.within(name)
+        } else {
+            self
+        }
     }
 
     /// The same failure as `name: message`, with its calls forgotten: what a library function

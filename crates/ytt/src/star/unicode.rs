@@ -103,8 +103,7 @@ fn simple_upper_of_expanding(c: char) -> char {
 /// Source: starlark-go starlark/library.go, `isCasedRune`.
 pub(crate) fn is_cased(c: char) -> bool {
     // Sharp s has no capital of its own, but folds to one.
-    c.is_ascii_alphabetic()
-        || (!c.is_ascii() && (c == 'ß' || to_lower(c) != c || to_upper(c) != c))
+    c.is_ascii_alphabetic() || (!c.is_ascii() && (c == 'ß' || to_lower(c) != c || to_upper(c) != c))
 }
 
 /// A character in single quotes as Go's `%q` prints it.

@@ -309,7 +309,10 @@ mod tests {
             ("[1", "unexpected end of JSON input"),
             ("{\"a\"", "unexpected end of JSON input"),
             ("\"a", "unexpected end of JSON input"),
-            ("tru", "invalid character ' ' in literal true (expecting 'e')"),
+            (
+                "tru",
+                "invalid character ' ' in literal true (expecting 'e')",
+            ),
             ("-", "invalid character ' ' in numeric literal"),
             ("1e", "invalid character ' ' in exponent of numeric literal"),
             ("\"\\", "invalid character ' ' in string escape code"),

@@ -138,7 +138,9 @@ fn parse_float(text: &[u8]) -> Result<f64, &'static str> {
     const SYNTAX: &str = "invalid syntax";
     let text = std::str::from_utf8(text).map_err(|_| SYNTAX)?;
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let is_hex = unsigned.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case("0x"));
+    let is_hex = unsigned
+        .get(..2)
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case("0x"));
     if text.contains('_') && !underscores_separate_digits(unsigned, is_hex) {
         return Err(SYNTAX);
     }
@@ -152,12 +154,20 @@ fn parse_float(text: &[u8]) -> Result<f64, &'static str> {
     }
     let value: f64 = plain.parse().map_err(|_| SYNTAX)?;
     let digits = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    if value.is_infinite() && digits { Err("value out of range") } else { Ok(value) }
+    if value.is_infinite() && digits {
+        Err("value out of range")
+    } else {
+        Ok(value)
+    }
 }
 
 /// Whether every underscore stands between digits, or after the prefix of a base.
 fn underscores_separate_digits(text: &str, is_hex: bool) -> bool {
-    let (body, mut after_digit) = if is_hex { (&text[2..], true) } else { (text, false) };
+    let (body, mut after_digit) = if is_hex {
+        (&text[2..], true)
+    } else {
+        (text, false)
+    };
     let mut after_underscore = false;
     for c in body.chars() {
         let digit = c.is_ascii_digit() || (is_hex && c.is_ascii_hexdigit());
