@@ -13,13 +13,15 @@
 mod ast;
 mod compare;
 mod evaluate;
+mod item;
 mod parse;
 mod print;
 mod unquote;
 
 use serde_json::Value;
 
-pub use evaluate::{EvaluateError, Found, MAX_DEPTH, MAX_RESULTS, MAX_STEPS, Root};
+pub use evaluate::{EvaluateError, MAX_DEPTH, MAX_RESULTS, MAX_STEPS};
+pub use item::{Found, Root};
 pub use parse::{MAX_NESTING, ParseError};
 
 use crate::path::Defect;

@@ -6,7 +6,8 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::evaluate::{EvaluateError, Item};
+use super::evaluate::EvaluateError;
+use super::item::Item;
 
 /// Compares two results with an operator as written in the filter.
 pub(super) fn compare(
