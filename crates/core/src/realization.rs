@@ -93,6 +93,8 @@ struct Flight {
     inputs: Inputs,
     /// `metadata.name` as rendered.
     rendered_name: String,
+    /// What its author should know.
+    note: Option<String>,
     task: Task,
 }
 

@@ -15,6 +15,14 @@ use crate::model::Body;
 
 pub(crate) use ytt::Ytt;
 
+/// What a template gives.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rendered {
+    pub(crate) object: Map<String, Value>,
+    /// Something the author should know.
+    pub(crate) note: Option<String>,
+}
+
 /// Renders a template into an object.
 ///
 /// What a template finds nothing at is tried again with all that is not set in `subject`, which
@@ -22,11 +30,7 @@ pub(crate) use ytt::Ytt;
 ///
 /// # Errors
 /// The text of what is wrong, as the original words it.
-pub(crate) fn render(
-    body: &Body,
-    scope: Scope<'_>,
-    subject: &Subject,
-) -> Result<Map<String, Value>, String> {
+pub(crate) fn render(body: &Body, scope: Scope<'_>, subject: &Subject) -> Result<Rendered, String> {
     match body {
         Body::Object { compiled, .. } => {
             let rendered = compiled.render(&scope).or_else(|_| {
@@ -34,7 +38,7 @@ pub(crate) fn render(
                 compiled.render(&scope.clone().with_unset(&unset))
             });
             match rendered.map_err(|error| error.to_string())? {
-                Value::Object(object) => Ok(object),
+                Value::Object(object) => Ok(Rendered { object, note: None }),
                 other => Err(format!(
                     "stamped resource is not a map[string]interface{{}}, stamped resource: {}",
                     go::display_decoded(&other)

@@ -31,6 +31,7 @@ enum Prepared {
     Object {
         template: Arc<Template>,
         object: Value,
+        note: Option<String>,
     },
     /// Nothing can be done.
     Stuck {
@@ -49,7 +50,11 @@ impl Realization {
         match self.prepare(index, resource, &inputs) {
             Prepared::PassThrough(result) => self.settle_pass_through(resource, result),
             Prepared::Stuck { template, problem } => self.settle_stuck(resource, template, problem),
-            Prepared::Object { template, object } => {
+            Prepared::Object {
+                template,
+                object,
+                note,
+            } => {
                 let rendered_name = json::string(&object, &["metadata", "name"]);
                 let task = self.task(resource, &template, object);
                 if let Some(work) = &mut self.work {
@@ -58,6 +63,7 @@ impl Realization {
                         template,
                         inputs,
                         rendered_name,
+                        note,
                         task,
                     });
                 }
@@ -94,7 +100,11 @@ impl Realization {
             return stuck(Some(template), problem);
         }
         match self.stamp(resource, &template, inputs) {
-            Ok(object) => Prepared::Object { template, object },
+            Ok((object, note)) => Prepared::Object {
+                template,
+                object,
+                note,
+            },
             Err(text) => {
                 let place = self.place(resource);
                 let problem = Problem::stamp(place, &resource.template_kind, &template.name, &text);
@@ -185,7 +195,7 @@ impl Realization {
         resource: &Resource,
         template: &Template,
         inputs: &Inputs,
-    ) -> Result<Value, String> {
+    ) -> Result<(Value, Option<String>), String> {
         let Some(work) = &self.work else {
             return Err(String::new());
         };
@@ -203,8 +213,9 @@ impl Realization {
         );
         let labels = stamp::finish::labels(&self.owner, blueprint, resource, template);
         let scope = context::of_resource(&self.subject, params, inputs, &labels);
-        let object = stamp::render(&template.body, scope, &self.subject)?;
-        Stamper::of(self.subject.object()).finish(object, &labels)
+        let rendered = stamp::render(&template.body, scope, &self.subject)?;
+        let object = Stamper::of(self.subject.object()).finish(rendered.object, &labels)?;
+        Ok((object, rendered.note))
     }
 
     fn task(&self, resource: &Resource, template: &Arc<Template>, object: Value) -> Task {

@@ -110,15 +110,16 @@ impl Realization {
         }
         let submitted = match &problem {
             Some(problem) => problem.condition(condition_type::RESOURCE_SUBMITTED),
-            None => self.submitted(applied),
+            None => self.submitted(applied, flight.note.as_deref()),
         };
         self.enter(entry, vec![submitted, healthy], &previous, problem);
     }
 
-    /// True; with a word about it where changes of the object cannot be heard.
-    fn submitted(&mut self, applied: &Applied) -> Condition {
+    /// True; with a word about it where there is something to know.
+    fn submitted(&mut self, applied: &Applied, note: Option<&str>) -> Condition {
         let kind = condition_type::RESOURCE_SUBMITTED;
         let mut condition = Condition::good(kind, reason::RESOURCE_SUBMISSION_COMPLETE);
+        note.unwrap_or_default().clone_into(&mut condition.message);
         if let Some(why) = &applied.unwatched {
             self.later = true;
             let gvk = &applied.row.key.gvk;

@@ -217,7 +217,7 @@ impl Cluster {
                 *all = all.union(&expressions);
             }
             for (gvk, expressions) in named {
-                let _ = state.observe(&gvk, &expressions);
+                drop(state.observe(&gvk, &expressions));
             }
         });
     }
@@ -244,12 +244,12 @@ impl Cluster {
                 }
                 Some(Fault::NotReached) => Some(Reply::Failed(timeout())),
                 Some(Fault::LostReply) => {
-                    let _ = state.perform(&request, false);
+                    drop(state.perform(&request, false));
                     Some(Reply::Failed(timeout()))
                 }
                 Some(Fault::LostAndUnheard) => {
                     state.deaf = 2;
-                    let _ = state.perform(&request, false);
+                    drop(state.perform(&request, false));
                     Some(Reply::Failed(timeout()))
                 }
                 None => Some(state.perform(&request, true).unwrap_or_else(Reply::Failed)),
