@@ -8,8 +8,8 @@ mod data;
 mod decode;
 mod defaults;
 mod quantity;
-mod time;
-mod types;
+pub(crate) mod time;
+pub(crate) mod types;
 
 use std::sync::LazyLock;
 
@@ -80,6 +80,14 @@ pub(crate) fn kind(group: &str, version: &str, kind: &str) -> Option<&'static Bu
         .find(|k| k.group == group && k.version == version && k.kind == kind)
 }
 
+/// Gives a value of Go type `ty` the form in which Go would write it, as [`BuiltinKind::decode`], metadata included.
+///
+/// # Errors
+/// The text of Go's JSON decoder for the first field of a wrong type.
+pub(crate) fn normalise(ty: StructId, value: &mut Value) -> Result<Vec<String>, String> {
+    decode::decode(ty, value)
+}
+
 impl BuiltinKind {
     /// Group and version as in `apiVersion`.
     pub(crate) fn api_version(&self) -> String {
@@ -119,14 +127,20 @@ impl BuiltinKind {
     }
 
     /// Gives `object` the form in which the Go type would write it, in place: unknown fields and nulls are dropped, zero
-    /// values left out or filled in, quantities, times and durations written in their canonical way.
+    /// values left out or filled in, quantities, times and durations written in their canonical way. The metadata of the
+    /// object itself is left alone.
     ///
     /// Returns the paths of unknown fields.
     ///
     /// # Errors
     /// The text of Go's JSON decoder for the first field of a wrong type.
     pub(crate) fn decode(&self, object: &mut Value) -> Result<Vec<String>, String> {
-        decode::decode(self.ty, object)
+        let metadata = object.get_mut("metadata").map(Value::take);
+        let unknown = decode::decode(self.ty, object)?;
+        if let Some(metadata) = metadata {
+            object["metadata"] = metadata;
+        }
+        Ok(unknown)
     }
 
     /// Fills in defaults.

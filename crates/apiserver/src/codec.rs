@@ -49,7 +49,7 @@ impl Format {
         match self {
             Self::Json => json::decode(body).map_err(|error| unrecognized(kind, &error, body)),
             Self::Yaml => yaml(body).map_err(|error| unrecognized(kind, &error, body)),
-            Self::Protobuf => protobuf(body),
+            Self::Protobuf => protobuf(body, kind),
         }
     }
 }
@@ -99,6 +99,14 @@ fn yaml(body: &[u8]) -> Result<Decoded, String> {
     })
 }
 
-fn protobuf(_body: &[u8]) -> Result<Decoded, ApiError> {
-    Err(ApiError::UnsupportedMediaType(&[JSON, YAML]))
+fn protobuf(body: &[u8], kind: &str) -> Result<Decoded, ApiError> {
+    let value = crate::protobuf::decode(body).map_err(|error| {
+        ApiError::BadRequest(format!(
+            "the object provided is unrecognized (must be of type {kind}): {error}"
+        ))
+    })?;
+    Ok(Decoded {
+        value,
+        duplicates: vec![],
+    })
 }

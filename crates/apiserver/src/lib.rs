@@ -29,6 +29,7 @@ mod meta;
 mod names;
 mod negotiate;
 mod pipeline;
+mod protobuf;
 mod request;
 mod respond;
 mod router;

@@ -79,6 +79,7 @@ fn zero_value(ty: &Type) -> Value {
         | Type::Time
         | Type::MicroTime
         | Type::RawJson
+        | Type::SchemaOr(..)
         | Type::Any => Value::Null,
     }
 }
@@ -175,13 +176,14 @@ impl Walk {
     ) -> Result<Value, String> {
         match (ty, value) {
             (Type::Any | Type::RawJson, value) => Ok(value),
+            (Type::SchemaOr(id, _), value) => self.schema_or(*id, value),
             (Type::String, value @ Value::String(_)) | (Type::Bool, value @ Value::Bool(_)) => {
                 Ok(value)
             }
             (Type::Int32 | Type::Int64, Value::Number(number)) => {
                 self.integer(ty, &number, within, go_type)
             }
-            (Type::Float, value @ Value::Number(_)) => Ok(value),
+            (Type::Float, Value::Number(number)) => Ok(Value::Number(float(number))),
             (Type::Bytes, Value::String(text)) => bytes(&text),
             (Type::Struct(id), Value::Object(fields)) => {
                 Ok(Value::Object(self.fields(types::get(*id), fields)?))
@@ -223,6 +225,23 @@ impl Walk {
         }
     }
 
+    /// Unknown fields in here are dropped and not told, because these types decode themselves.
+    fn schema_or(&mut self, schema: StructId, value: Value) -> Result<Value, String> {
+        let told = self.unknown.len();
+        let value = match value {
+            Value::Object(fields) => Value::Object(self.fields(types::get(schema), fields)?),
+            Value::Array(items) => Value::Array(
+                items
+                    .into_iter()
+                    .map(|item| self.schema_or(schema, item))
+                    .collect::<Result<_, _>>()?,
+            ),
+            value => value,
+        };
+        self.unknown.truncate(told);
+        Ok(value)
+    }
+
     /// A null item is the zero value.
     fn element(
         &mut self,
@@ -257,6 +276,19 @@ impl Walk {
             within.short_name(),
             self.fields.join(".")
         ))
+    }
+}
+
+/// Go writes a whole float without a point.
+fn float(number: Number) -> Number {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match number.as_f64() {
+        Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() <= EXACT => {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
+            let whole = value as i64;
+            whole.into()
+        }
+        _ => number,
     }
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn duration(text: &str) -> Result<String, String> {
         .ok_or_else(|| format!("time: invalid duration {}", carto_merge::go::quote(text)))
 }
 
-fn parse_duration(text: &str) -> Option<i64> {
+pub(crate) fn parse_duration(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

@@ -73,8 +73,18 @@ pub(crate) enum Type {
     IntOrString,
     /// JSON as it is, wrapped in a message with one field of bytes.
     RawJson,
+    /// A schema, or something else in its place.
+    SchemaOr(StructId, Or),
     /// Anything; has no form in protobuf.
     Any,
+}
+
+/// What may stand in the place of a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Or {
+    Bool,
+    Schemas,
+    Strings,
 }
 
 impl Struct {
@@ -236,6 +246,9 @@ fn parse_type(
     let short = expression.rsplit('.').next().unwrap_or_default();
     match raw.get(expression).and_then(Value::as_str) {
         Some("special") => match short {
+            "JSONSchemaPropsOrBool" => schema_or(expression, ids, Or::Bool),
+            "JSONSchemaPropsOrArray" => schema_or(expression, ids, Or::Schemas),
+            "JSONSchemaPropsOrStringArray" => schema_or(expression, ids, Or::Strings),
             "Quantity" => Type::Quantity,
             "Time" => Type::Time,
             "MicroTime" => Type::MicroTime,
@@ -253,6 +266,13 @@ fn parse_type(
         }
         None => Type::Any,
     }
+}
+
+fn schema_or(expression: &str, ids: &BTreeMap<String, StructId>, or: Or) -> Type {
+    let schema = expression
+        .split_once("Or")
+        .and_then(|(schema, _)| ids.get(schema));
+    schema.map_or(Type::Any, |schema| Type::SchemaOr(*schema, or))
 }
 
 /// `io.k8s.api.core.v1.Container` is `v1.Container` to Go.
