@@ -1,18 +1,20 @@
 //! Takes the state folder, binds what is served, and runs the actors that are switched on.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use carto_artifacts::listen::{self, ListenError, Ports};
-use carto_artifacts::oci::{registry::Registry, routes};
+use carto_artifacts::listen::{ListenError, Ports};
+use carto_artifacts::oci::registry::Registry;
 use carto_artifacts::pull::Images;
-use carto_artifacts::serve;
 use carto_artifacts::store::Store;
 use kube::Client;
-use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Actor, Config};
+use crate::events::Events;
+use crate::git::GitActor;
+use crate::servers::Servers;
 
 /// Actors whose addresses are known and which do not work yet.
 #[derive(Debug)]
@@ -20,11 +22,8 @@ pub struct Actors {
     config: Config,
     ports: Ports,
     store: Store,
-    artifacts: TcpListener,
-    artifacts_url: String,
-    images: Registry,
-    registry_listener: TcpListener,
-    registry: String,
+    registry: Registry,
+    servers: Servers,
 }
 
 /// Why the actors could not begin, or stopped as a whole.
@@ -53,52 +52,42 @@ pub enum ActorsError {
     },
 }
 
+impl ActorsError {
+    fn state(path: &Path) -> impl FnOnce(io::Error) -> ActorsError + '_ {
+        move |source| ActorsError::State {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
 impl Actors {
     /// Opens the stores below the state folder and binds their addresses, the same ones as last time.
     pub async fn open(config: Config) -> Result<Actors, ActorsError> {
         let ports = Ports::open(config.state_dir.join("ports.json"))?;
-        let artifacts = ports.listen("artifacts").await?;
-        let address = artifacts
-            .local_addr()
-            .map_err(|source| ActorsError::Server {
-                what: "artifact",
-                source,
-            })?;
-        let artifacts_url = format!("http://{address}");
+        let servers = Servers::bind(&ports).await?;
         let path = config.state_dir.join("artifacts");
-        let store = Store::open(path.clone(), &artifacts_url)
-            .map_err(|source| ActorsError::State { path, source })?;
-        let registry_listener = ports.listen("registry").await?;
-        let registry = registry_listener
-            .local_addr()
-            .map_err(|source| ActorsError::Server {
-                what: "registry",
-                source,
-            })?
-            .to_string();
+        let store =
+            Store::open(path.clone(), &servers.artifacts_url).map_err(ActorsError::state(&path))?;
         let path = config.state_dir.join("registry");
-        let images =
-            Registry::open(path.clone()).map_err(|source| ActorsError::State { path, source })?;
+        let registry = Registry::open(path.clone()).map_err(ActorsError::state(&path))?;
         Ok(Actors {
             config,
             ports,
             store,
-            artifacts,
-            artifacts_url,
-            images,
-            registry_listener,
             registry,
+            servers,
         })
     }
 
     /// Where source artifacts are served.
     pub fn artifacts_url(&self) -> &str {
-        &self.artifacts_url
+        &self.servers.artifacts_url
     }
 
-    /// Host and port of the embedded registry.
+    /// Host and port of the registry, as they stand at the front of image names.
     pub fn registry(&self) -> &str {
-        &self.registry
+        &self.servers.registry_host
     }
 
     /// Works until cancelled. What goes wrong with single objects is in their conditions, not here.
@@ -107,31 +96,50 @@ impl Actors {
             config,
             ports,
             store,
-            artifacts,
-            images,
-            registry_listener,
-            ..
+            registry,
+            servers,
         } = self;
-        let path = config.state_dir.join("images");
-        let pulled =
-            Images::open(path.clone()).map_err(|source| ActorsError::State { path, source })?;
-        tracing::info!(actors = ?config.actors, "actors are working");
-        let deploy = async {
-            if config.actors.contains(&Actor::Deploy) {
-                crate::deploy::run(client, &config, ports, pulled, cancel.clone()).await;
+        let events = Events::start(client.clone());
+        // When one ends with an error, so do the others.
+        let stop = cancel.child_token();
+        let mut work: JoinSet<Result<(), ActorsError>> = JoinSet::new();
+        servers.serve(&mut work, &store, &registry, &stop);
+        let actors = config.actors.clone();
+        tracing::info!(?actors, "actors are working");
+        if actors.contains(&Actor::Git) {
+            let path = config.state_dir.join("git");
+            let git = GitActor::open(client.clone(), path.clone(), store.clone(), &events)
+                .map_err(ActorsError::state(&path))?;
+            let stop = stop.clone();
+            work.spawn(async move {
+                git.run(stop).await;
+                Ok(())
+            });
+        }
+        if actors.contains(&Actor::Deploy) {
+            let path = config.state_dir.join("images");
+            let images = Images::open(path.clone()).map_err(ActorsError::state(&path))?;
+            let stop = stop.clone();
+            work.spawn(async move {
+                crate::deploy::run(client, &config, ports, images, stop).await;
+                Ok(())
+            });
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = work.join_next().await {
+            let ended = match ended {
+                Ok(ended) => ended,
+                Err(panic) => Err(ActorsError::Server {
+                    what: "actor",
+                    source: io::Error::other(panic),
+                }),
+            };
+            if outcome.is_ok() {
+                outcome = ended;
             }
-        };
-        let artifacts = listen::serve(artifacts, serve::router(store), cancel.clone());
-        let registry = listen::serve(registry_listener, routes::router(images), cancel.clone());
-        let (artifacts, registry, ()) = tokio::join!(artifacts, registry, deploy);
-        artifacts.map_err(|source| ActorsError::Server {
-            what: "artifact",
-            source,
-        })?;
-        registry.map_err(|source| ActorsError::Server {
-            what: "registry",
-            source,
-        })
+            stop.cancel();
+        }
+        outcome
     }
 }
 

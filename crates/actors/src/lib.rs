@@ -18,8 +18,13 @@ pub mod internal;
 pub mod logs;
 
 mod actors;
+mod conditions;
 mod config;
 mod deploy;
+mod events;
+mod git;
+mod servers;
+mod shell;
 
 pub use actors::{Actors, ActorsError, run};
 pub use config::{Actor, Config, Internal, ParseActorError};

@@ -46,6 +46,8 @@ const MAX_DEPTH: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub struct Ignore {
     patterns: Vec<Pattern>,
+    /// When not empty, only what lies below one of these folders is taken.
+    only: Vec<Vec<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -82,18 +84,48 @@ impl Ignore {
             .filter_map(|line| Pattern::parse(line, &[]))
             .collect();
         patterns.extend(own);
-        Ok(Ignore { patterns })
+        Ok(Ignore {
+            patterns,
+            only: Vec::new(),
+        })
     }
 
     /// The rules written in `text`, one pattern a line, and no others.
     pub fn from_lines(text: &str) -> Ignore {
         Ignore {
             patterns: read_patterns(text, &[]),
+            only: Vec::new(),
         }
+    }
+
+    /// The same rules, limited to these folders (`spec.sparseCheckout`).
+    #[must_use]
+    pub fn limited_to(self, folders: &[String]) -> Ignore {
+        let parts = |folder: &String| {
+            let parts = folder
+                .split('/')
+                .filter(|part| !part.is_empty() && *part != ".");
+            parts.map(str::to_owned).collect::<Vec<_>>()
+        };
+        Ignore {
+            only: folders.iter().map(parts).collect(),
+            ..self
+        }
+    }
+
+    fn outside(&self, path: &[&str], is_folder: bool) -> bool {
+        let within = |folder: &Vec<String>| {
+            let common = folder.iter().zip(path).take_while(|(a, b)| a == *b).count();
+            common == folder.len() || (is_folder && common == path.len())
+        };
+        !self.only.is_empty() && !self.only.iter().any(within)
     }
 
     /// Whether the path (components below the root) is left out.
     pub fn excludes(&self, path: &[&str], is_folder: bool) -> bool {
+        if self.outside(path, is_folder) {
+            return true;
+        }
         self.patterns
             .iter()
             .rev()
@@ -320,6 +352,14 @@ mod tests {
         assert!(own.excludes(&[".git", "config"], false));
         let with_git = Ignore::for_tree(tree.path(), Some("!.git")).unwrap();
         assert!(!with_git.excludes(&[".git", "config"], false));
+    }
+
+    #[test]
+    fn a_limit_to_folders_keeps_them_and_the_way_to_them() {
+        let rules = Ignore::from_lines("*.md").limited_to(&["./a/b".to_owned()]);
+        assert!(!rules.excludes(&["a"], true) && !rules.excludes(&["a", "b", "c"], false));
+        assert!(rules.excludes(&["a", "x"], false) && rules.excludes(&["z"], true));
+        assert!(rules.excludes(&["a", "b", "r.md"], false));
     }
 
     #[test]

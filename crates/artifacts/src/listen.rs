@@ -103,32 +103,39 @@ impl Ports {
 
     /// Listens on the noted port, or on a free one that is noted from now on.
     pub async fn listen(&self, name: &str) -> Result<TcpListener, ListenError> {
-        let noted = self.get(name);
-        let listener = bind(noted.unwrap_or(0))
-            .await
-            .map_err(|source| match noted {
-                Some(port) if source.kind() == io::ErrorKind::AddrInUse => ListenError::InUse {
+        self.listen_preferring(name, 0).await
+    }
+
+    /// Listens on the noted port; without a note on the preferred one if it is free, else on any.
+    pub async fn listen_preferring(
+        &self,
+        name: &str,
+        preferred: u16,
+    ) -> Result<TcpListener, ListenError> {
+        let failed = |port, source| ListenError::Bind {
+            name: name.to_owned(),
+            port,
+            source,
+        };
+        if let Some(port) = self.get(name) {
+            return bind(port).await.map_err(|source| match source.kind() {
+                io::ErrorKind::AddrInUse => ListenError::InUse {
                     name: name.to_owned(),
                     port,
                     file: self.file.clone(),
                 },
-                _ => ListenError::Bind {
-                    name: name.to_owned(),
-                    port: noted.unwrap_or(0),
-                    source,
-                },
-            })?;
-        if noted.is_none() {
-            let port = listener
-                .local_addr()
-                .map_err(|source| ListenError::Bind {
-                    name: name.to_owned(),
-                    port: 0,
-                    source,
-                })?
-                .port();
-            self.set(name, port)?;
+                _ => failed(port, source),
+            });
         }
+        let listener = match bind(preferred).await {
+            Ok(listener) => listener,
+            Err(_) => bind(0).await.map_err(|source| failed(0, source))?,
+        };
+        let port = listener
+            .local_addr()
+            .map_err(|source| failed(0, source))?
+            .port();
+        self.set(name, port)?;
         Ok(listener)
     }
 
