@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-pub(crate) use names::conflicts;
+pub(crate) use names::accept as accept_names;
 pub(crate) use status::{condition, is_true, set_condition};
 pub(crate) use validate::validate;
 

@@ -69,10 +69,10 @@ impl ApiServer {
             config.pod_logs,
         );
         let api = Arc::new(api);
-        workers::load_definitions(&api);
+        let definitions = workers::Definitions::load(&api);
         bootstrap::objects(&api).await.map_err(other)?;
         let stop = CancellationToken::new();
-        let workers = workers::start(&api, &stop);
+        let workers = workers::start(&api, definitions, &stop);
         let mut server = Self {
             api,
             authority,

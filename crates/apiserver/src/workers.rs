@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use definitions::load as load_definitions;
+pub(crate) use definitions::Definitions;
 
 use crate::api::{Api, Call};
 use crate::catalogue::Resource;
@@ -26,7 +26,11 @@ use crate::store::Key;
 const CONCURRENT: usize = 64;
 
 /// Starts all workers; they end with the token.
-pub(crate) fn start(api: &Arc<Api>, stop: &CancellationToken) -> JoinSet<()> {
+pub(crate) fn start(
+    api: &Arc<Api>,
+    definitions: Definitions,
+    stop: &CancellationToken,
+) -> JoinSet<()> {
     let mut workers = JoinSet::new();
     let mut add = |worker: futures::future::BoxFuture<'static, ()>| {
         let stop = stop.clone();
@@ -34,7 +38,7 @@ pub(crate) fn start(api: &Arc<Api>, stop: &CancellationToken) -> JoinSet<()> {
             stop.run_until_cancelled(worker).await;
         });
     };
-    add(Box::pin(definitions::run(api.clone())));
+    add(Box::pin(definitions::run(api.clone(), definitions)));
     add(Box::pin(garbage::run(api.clone())));
     add(Box::pin(namespaces::run(api.clone())));
     add(Box::pin(service_accounts::run(api.clone())));

@@ -1,4 +1,4 @@
-//! Names within a group must be unique; the first definition keeps them.
+//! Names within a group must be unique; who had a name first keeps it.
 //!
 //! Source: apiextensions-apiserver `pkg/controller/status/naming_controller.go`, v1.36.
 
@@ -14,8 +14,8 @@ pub(crate) struct NameConflict {
     pub(crate) message: String,
 }
 
-/// The first name of `definition` that one of `others`, which were accepted before, already has.
-pub(crate) fn conflicts(definition: &Value, others: &[&Value]) -> Option<NameConflict> {
+/// The names that `definition` may have besides `others`, and the last that it may not have.
+pub(crate) fn accept(definition: &Value, others: &[&Value]) -> (Value, Option<NameConflict>) {
     let group = &definition["spec"]["group"];
     let mut words: BTreeSet<&str> = BTreeSet::new();
     let mut kinds: BTreeSet<&str> = BTreeSet::new();
@@ -28,38 +28,65 @@ pub(crate) fn conflicts(definition: &Value, others: &[&Value]) -> Option<NameCon
         let names = &other["status"]["acceptedNames"];
         words.extend(names["plural"].as_str());
         words.extend(names["singular"].as_str());
-        words.extend(
-            names["shortNames"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str),
-        );
+        words.extend(list(&names["shortNames"]));
         kinds.extend(names["kind"].as_str());
         kinds.extend(names["listKind"].as_str());
     }
-    let names = &definition["spec"]["names"];
-    let taken = |name: &Value, set: &BTreeSet<&str>| -> Option<String> {
-        let name = name.as_str().filter(|name| !name.is_empty())?;
-        set.contains(name)
-            .then(|| format!("\"{name}\" is already in use"))
-    };
-    let conflict = |reason, message| NameConflict { reason, message };
-    if let Some(message) = taken(&names["plural"], &words) {
-        return Some(conflict("PluralConflict", message));
-    }
-    if let Some(message) = taken(&names["singular"], &words) {
-        return Some(conflict("SingularConflict", message));
-    }
-    for short in names["shortNames"].as_array().into_iter().flatten() {
-        if let Some(message) = taken(short, &words) {
-            return Some(conflict("ShortNamesConflict", message));
+    let wanted = &definition["spec"]["names"];
+    let mut accepted = definition["status"]["acceptedNames"].clone();
+    let mut conflict = None;
+    for (field, reason, taken) in [
+        ("plural", "PluralConflict", &words),
+        ("singular", "SingularConflict", &words),
+        ("shortNames", "ShortNamesConflict", &words),
+        ("kind", "KindConflict", &kinds),
+        ("listKind", "ListKindConflict", &kinds),
+    ] {
+        match in_use(&wanted[field], &accepted[field], taken) {
+            Some(message) => conflict = Some(NameConflict { reason, message }),
+            None => set(&mut accepted, field, &wanted[field]),
         }
     }
-    if let Some(message) = taken(&names["kind"], &kinds) {
-        return Some(conflict("KindConflict", message));
+    set(&mut accepted, "categories", &wanted["categories"]);
+    (accepted, conflict)
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &str> {
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
+
+/// What of one or several names is taken and was not accepted before.
+fn in_use(wanted: &Value, accepted: &Value, taken: &BTreeSet<&str>) -> Option<String> {
+    let wanted: Vec<&str> = wanted.as_str().into_iter().chain(list(wanted)).collect();
+    let mine: Vec<&str> = accepted
+        .as_str()
+        .into_iter()
+        .chain(list(accepted))
+        .collect();
+    let lost: Vec<String> = wanted
+        .into_iter()
+        .filter(|name| !name.is_empty() && !mine.contains(name) && taken.contains(name))
+        .map(|name| format!("\"{name}\" is already in use"))
+        .collect();
+    match lost.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        several => Some(format!("[{}]", several.join(", "))),
     }
-    taken(&names["listKind"], &kinds).map(|message| conflict("ListKindConflict", message))
+}
+
+fn set(names: &mut Value, field: &str, value: &Value) {
+    if value.is_null() {
+        if let Some(names) = names.as_object_mut() {
+            names.remove(field);
+        }
+    } else {
+        names[field] = value.clone();
+    }
 }
 
 #[cfg(test)]
@@ -69,25 +96,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_definition_keeps_its_names() {
+    fn who_was_first_keeps_the_name() {
         let one = json!({"metadata": {"name": "as.g"}, "spec": {"group": "g"},
-            "status": {"acceptedNames": {"plural": "as", "singular": "a", "shortNames": ["x"],
+            "status": {"acceptedNames": {"plural": "as", "singular": "a", "shortNames": ["x", "y"],
                 "kind": "A", "listKind": "AList"}}});
-        let other = |group: &str, names: Value| json!({"metadata": {"name": "bs.g"}, "spec": {"group": group, "names": names}});
-        let found = conflicts(
-            &other("g", json!({"plural": "bs", "shortNames": ["x"]})),
-            &[&one],
+        let check = |group: &str, names: Value, reason: Option<&str>, message: &str, got: Value| {
+            let other =
+                json!({"metadata": {"name": "bs.g"}, "spec": {"group": group, "names": names}});
+            let (accepted, conflict) = accept(&other, &[&one]);
+            assert_eq!(accepted, got);
+            assert_eq!(conflict.as_ref().map(|c| c.reason), reason);
+            assert_eq!(conflict.map(|c| c.message).unwrap_or_default(), message);
+        };
+        check(
+            "g",
+            json!({"plural": "bs", "shortNames": ["x", "y", "z"]}),
+            Some("ShortNamesConflict"),
+            "[\"x\" is already in use, \"y\" is already in use]",
+            json!({"plural": "bs"}),
         );
-        assert_eq!(found.unwrap().reason, "ShortNamesConflict");
-        let found = conflicts(&other("g", json!({"plural": "bs", "kind": "A"})), &[&one]).unwrap();
-        assert_eq!(
-            (found.reason, &*found.message),
-            ("KindConflict", "\"A\" is already in use")
+        check(
+            "g",
+            json!({"plural": "bs", "singular": "a", "kind": "A"}),
+            Some("KindConflict"),
+            "\"A\" is already in use",
+            json!({"plural": "bs"}),
         );
-        assert_eq!(
-            conflicts(&other("h", json!({"plural": "as"})), &[&one]),
-            None
-        );
-        assert_eq!(conflicts(&one, &[&one]), None);
+        let names = json!({"plural": "as", "kind": "A"});
+        check("h", names.clone(), None, "", names);
+        assert_eq!(accept(&one, &[&one]).1, None);
     }
 }

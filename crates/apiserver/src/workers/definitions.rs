@@ -5,11 +5,11 @@
 //!
 //! Source: apiextensions-apiserver `pkg/controller/{status,establish,finalizer}`, v1.36.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{CONCURRENT, call_for, delete};
 use crate::admission::DEFINITIONS;
@@ -20,30 +20,126 @@ use crate::error::ApiError;
 use crate::kind::Part;
 use crate::meta;
 use crate::pipeline::Propagation;
-use crate::store::{Object, Scope, WatchEnd};
+use crate::store::{Key, Object, Scope, WatchEnd};
 
-/// Definitions compiled once per change.
-#[derive(Default)]
-struct Compiled(HashMap<String, (u64, Vec<Arc<Resource>>)>);
-
-/// Serves the kinds of all definitions that were established before.
-pub(crate) fn load(api: &Api) {
-    Compiled::default().serve(api);
+/// What is served of one definition.
+struct Known {
+    uid: Box<str>,
+    generation: u64,
+    /// All of its names were accepted.
+    accepted: bool,
+    /// Group and accepted names: others must keep off them.
+    names: Value,
+    resources: Vec<Arc<Resource>>,
 }
 
-pub(super) async fn run(api: Arc<Api>) {
+/// What is served of all definitions.
+#[derive(Default)]
+pub(crate) struct Definitions(BTreeMap<String, Known>);
+
+impl Definitions {
+    /// Serves the kinds of all definitions that were accepted before.
+    pub(crate) fn load(api: &Api) -> Self {
+        let mut definitions = Self::default();
+        let objects: Vec<Arc<Object>> = api.store.read().list(DEFINITIONS, None).cloned().collect();
+        for object in objects {
+            definitions.learn(&object, &object.value());
+        }
+        definitions.serve(api);
+        definitions
+    }
+
+    /// Takes a definition up; true when what is served changes.
+    fn learn(&mut self, object: &Object, definition: &Value) -> bool {
+        let name = object.key.name.to_string();
+        let generation = definition["metadata"]["generation"].as_u64().unwrap_or(0);
+        let accepted = is_true(definition, "NamesAccepted");
+        let before = self.0.get(&name).filter(|known| known.uid == object.uid);
+        let same = before
+            .is_some_and(|known| known.generation == generation && known.accepted == accepted);
+        let names = json!({
+            "metadata": {"name": name},
+            "spec": {"group": definition["spec"]["group"]},
+            "status": {"acceptedNames": definition["status"]["acceptedNames"]},
+        });
+        let resources = match before {
+            Some(known) if same => known.resources.clone(),
+            _ if accepted => definitions::resources(definition),
+            _ => vec![],
+        };
+        let uid = object.uid.clone();
+        self.0.insert(
+            name,
+            Known {
+                uid,
+                generation,
+                accepted,
+                names,
+                resources,
+            },
+        );
+        !same
+    }
+
+    fn serve(&self, api: &Api) {
+        api.serve_custom(
+            self.0
+                .values()
+                .flat_map(|known| known.resources.iter().cloned()),
+        );
+    }
+
+    /// The definition with its names in the status, or why it cannot have them.
+    fn accept_names(&self, definition: &Value) -> Value {
+        let others: Vec<&Value> = self.0.values().map(|known| &known.names).collect();
+        let mut new = definition.clone();
+        let (names, conflict) = definitions::accept_names(definition, &others);
+        new["status"]["acceptedNames"] = names;
+        match conflict {
+            None => {
+                set_condition(
+                    &mut new,
+                    "NamesAccepted",
+                    true,
+                    "NoConflicts",
+                    "no conflicts found",
+                );
+            }
+            Some(conflict) => {
+                set_condition(
+                    &mut new,
+                    "NamesAccepted",
+                    false,
+                    conflict.reason,
+                    &conflict.message,
+                );
+                if definitions::condition(definition, "Established").is_none() {
+                    let message = "not all names are accepted";
+                    set_condition(&mut new, "Established", false, "NotAccepted", message);
+                }
+            }
+        }
+        new
+    }
+}
+
+pub(super) async fn run(api: Arc<Api>, mut definitions: Definitions) {
     let mut reported = false;
     let mut ending = HashSet::new();
-    while follow(&api, &mut ending, &mut reported).await != WatchEnd::Ended {}
+    while follow(&api, &mut definitions, &mut ending, &mut reported).await != WatchEnd::Ended {}
 }
 
-async fn follow(api: &Arc<Api>, ending: &mut HashSet<String>, reported: &mut bool) -> WatchEnd {
+async fn follow(
+    api: &Arc<Api>,
+    definitions: &mut Definitions,
+    ending: &mut HashSet<String>,
+    reported: &mut bool,
+) -> WatchEnd {
     let (objects, mut subscription) = api
         .store
         .list_and_subscribe(Scope::Resource(DEFINITIONS.into()));
-    let mut compiled = Compiled::default();
     for object in objects {
-        settle(api, &mut compiled, ending, &object).await;
+        settle(api, definitions, ending, &object.key).await;
     }
     api.worker_is_ready(reported);
     loop {
@@ -53,78 +149,38 @@ async fn follow(api: &Arc<Api>, ending: &mut HashSet<String>, reported: &mut boo
         };
         for event in events {
             if event.deleted {
-                forget(api, &mut compiled, ending, &event.object);
+                forget(api, definitions, ending, &event.object).await;
             } else {
-                settle(api, &mut compiled, ending, &event.object).await;
+                settle(api, definitions, ending, &event.object.key).await;
             }
         }
     }
 }
 
-impl Compiled {
-    /// Puts the catalogue of all accepted definitions in place.
-    fn serve(&mut self, api: &Api) {
-        let objects: Vec<Arc<Object>> = api.store.read().list(DEFINITIONS, None).cloned().collect();
-        let mut custom = vec![];
-        let mut names = HashSet::new();
-        for object in objects {
-            let definition = object.value();
-            names.insert(object.key.name.to_string());
-            if is_true(&definition, "NamesAccepted") && is_serving(&definition) {
-                custom.extend(self.resources(&object, &definition));
-            }
-        }
-        self.0.retain(|name, _| names.contains(name));
-        api.serve_custom(custom);
-    }
-
-    fn resources(&mut self, object: &Object, definition: &Value) -> Vec<Arc<Resource>> {
-        let generation = definition["metadata"]["generation"].as_u64().unwrap_or(0);
-        let name = object.key.name.to_string();
-        match self.0.get(&name) {
-            Some((of, resources)) if *of == generation => resources.clone(),
-            _ => {
-                let resources = definitions::resources(definition);
-                self.0.insert(name, (generation, resources.clone()));
-                resources
-            }
-        }
-    }
-}
-
-/// Kinds are served until their last object is gone.
-fn is_serving(definition: &Value) -> bool {
-    definition["spec"].is_object()
-}
-
-async fn settle(
-    api: &Arc<Api>,
-    compiled: &mut Compiled,
-    ending: &mut HashSet<String>,
-    object: &Arc<Object>,
-) {
+/// Brings one definition as far as it can get now. Every write comes back here as an event.
+async fn settle(api: &Arc<Api>, known: &mut Definitions, ending: &mut HashSet<String>, key: &Key) {
     // Events may be behind; what counts is the present.
-    let Some(object) = api.store.get(&object.key) else {
+    let Some(object) = api.store.get(key) else {
         return;
     };
     let definition = object.value();
-    let accepted = accept_names(api, &definition);
-    if accepted != definition && !write_status(api, &object, accepted).await {
+    let accepted = known.accept_names(&definition);
+    if accepted != definition {
+        write_status(api, &object, accepted).await;
         return;
     }
-    compiled.serve(api);
-    let Some(object) = api.store.get(&object.key) else {
-        return;
-    };
-    let definition = object.value();
+    if known.learn(&object, &definition) {
+        known.serve(api);
+    }
     if is_true(&definition, "NamesAccepted") && !is_true(&definition, "Established") {
         let mut established = definition.clone();
+        let message = "the initial names have been accepted";
         set_condition(
             &mut established,
             "Established",
             true,
             "InitialNamesAccepted",
-            "the initial names have been accepted",
+            message,
         );
         write_status(api, &object, established).await;
     }
@@ -132,49 +188,6 @@ async fn settle(
         let (api, object) = (api.clone(), object.clone());
         tokio::spawn(async move { clean_up(&api, &object).await });
     }
-}
-
-/// The definition with its names in the status, or why it cannot have them.
-fn accept_names(api: &Api, definition: &Value) -> Value {
-    let others: Vec<Value> = api
-        .store
-        .read()
-        .list(DEFINITIONS, None)
-        .map(|object| object.value())
-        .filter(|other| is_true(other, "NamesAccepted"))
-        .collect();
-    let mut new = definition.clone();
-    match definitions::conflicts(definition, &others.iter().collect::<Vec<_>>()) {
-        None => {
-            new["status"]["acceptedNames"] = definition["spec"]["names"].clone();
-            set_condition(
-                &mut new,
-                "NamesAccepted",
-                true,
-                "NoConflicts",
-                "no conflicts found",
-            );
-        }
-        Some(conflict) => {
-            set_condition(
-                &mut new,
-                "NamesAccepted",
-                false,
-                conflict.reason,
-                &conflict.message,
-            );
-            if definitions::condition(definition, "Established").is_none() {
-                set_condition(
-                    &mut new,
-                    "Established",
-                    false,
-                    "NotAccepted",
-                    "not all names are accepted",
-                );
-            }
-        }
-    }
-    new
 }
 
 /// Writes the status of `definition`; false when it changed meanwhile, and will be seen again.
@@ -201,11 +214,24 @@ async fn write_status(api: &Api, object: &Object, definition: Value) -> bool {
     }
 }
 
-fn forget(api: &Api, compiled: &mut Compiled, ending: &mut HashSet<String>, object: &Object) {
+async fn forget(
+    api: &Arc<Api>,
+    known: &mut Definitions,
+    ending: &mut HashSet<String>,
+    object: &Object,
+) {
     ending.remove(&*object.uid);
+    let name = &*object.key.name;
+    // One of the same name may be there again already.
+    if known
+        .0
+        .get(name)
+        .is_some_and(|known| known.uid == object.uid)
+    {
+        known.0.remove(name);
+        known.serve(api);
+    }
     let definition = object.value();
-    compiled.0.remove(&*object.key.name);
-    compiled.serve(api);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let spec = &definition["spec"];
     let storage = format!(
@@ -214,6 +240,19 @@ fn forget(api: &Api, compiled: &mut Compiled, ending: &mut HashSet<String>, obje
         text(&spec["names"]["plural"])
     );
     api.store.end_watches(&storage);
+    // Names that are free now may be what others wait for.
+    let waiting: Vec<Key> = api
+        .store
+        .read()
+        .list(DEFINITIONS, None)
+        .map(|o| o.key.clone())
+        .collect();
+    for key in waiting {
+        let accepted = known.0.get(&*key.name).is_some_and(|known| known.accepted);
+        if !accepted {
+            settle(api, known, ending, &key).await;
+        }
+    }
 }
 
 /// Deletes the objects of a definition and lets it go when the last one is gone.

@@ -76,7 +76,9 @@ fn content(api: &Api, namespace: &str) -> Content {
 
 async fn end(api: &Arc<Api>, key: &Key) {
     // Subscribed first: what goes away later wakes the loop.
-    let (_, mut subscription) = api.store.list_and_subscribe(Scope::All);
+    let Ok(mut subscription) = api.store.subscribe(Scope::All, None) else {
+        return;
+    };
     loop {
         for (resource, objects) in content(api, &key.name) {
             let resource = &resource;

@@ -1,6 +1,12 @@
 //! The server as its clients see it.
 
 mod crash;
+mod definitions;
 mod fixtures;
+mod logs;
 mod objects;
 mod port;
+mod raw;
+mod rights;
+mod watches;
+mod writes;
