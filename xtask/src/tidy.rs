@@ -78,6 +78,7 @@ const LAYERS: &[Layer] = &[
             "carto-artifacts",
             "carto-controllers",
             "carto-core",
+            "carto-yaml",
         ],
         never: &[],
     },
