@@ -18,8 +18,6 @@ enum Command {
     Up(commands::up::Args),
     Controller(commands::controller::Args),
     Crds(commands::crds::Args),
-    #[command(hide = true)]
-    Internal(commands::internal::Args),
 }
 
 impl Cli {
@@ -30,7 +28,6 @@ impl Cli {
             Command::Up(args) => commands::up::run(args, env),
             Command::Controller(args) => commands::controller::run(args, env),
             Command::Crds(args) => commands::crds::run(args, env),
-            Command::Internal(args) => commands::internal::run(args, env),
         }
     }
 }

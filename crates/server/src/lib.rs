@@ -1,1 +1,39 @@
-//! Composition root: controllers, and where wanted the embedded API server and the actors.
+//! Composition root: one process that holds the embedded API server, the controllers and the
+//! laptop's actors, or the controllers alone against any Kubernetes API.
+//!
+//! It knows which parts make a home and in which order they start and stop; it knows nothing of
+//! what they do. The command line is its only user.
+
+mod apply;
+mod home;
+mod pod_logs;
+mod remote;
+
+pub use apply::ApplyError;
+pub use carto_actors::Actor;
+pub use carto_controllers::{
+    Controllers, Hop, RunError,
+    metrics::{Distribution, Snapshot, Verb},
+};
+pub use home::{Home, HomeConfig, StartError};
+pub use remote::{RemoteError, remote_client, start_controllers};
+
+/// What the binary does when it starts itself again; `args` are the words after the hidden
+/// subcommand `internal`.
+pub fn internal(args: Vec<std::ffi::OsString>) -> std::process::ExitCode {
+    carto_actors::internal::main(args)
+}
+
+/// The custom resource definitions of Carto, and with `actors` of the stand-ins too, as one YAML
+/// stream for `kubectl apply`.
+pub fn crds_yaml(actors: bool) -> String {
+    let mut text = carto_api::crds_yaml();
+    if actors {
+        for crd in carto_actors::crds() {
+            let value = serde_json::to_value(crd).expect("a definition is plain data");
+            text.push_str("---\n");
+            text.push_str(&carto_yaml::emit::k8s(&value));
+        }
+    }
+    text
+}

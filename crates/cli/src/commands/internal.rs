@@ -1,29 +1,14 @@
-//! Hidden commands: what `carto` runs as a child of itself.
+//! What `carto` runs as a child of itself: the file server of static images, the parent of every
+//! container process. Not for people; handled before anything else starts.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::Subcommand;
+/// The hidden subcommand.
+const WORD: &str = "internal";
 
-use crate::{env::Env, error::CommandError};
-
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    command: Internal,
-}
-
-#[derive(Subcommand)]
-enum Internal {
-    /// Serves the files of a folder over HTTP on $PORT (default 8080)
-    StaticServer {
-        #[arg(long)]
-        root: PathBuf,
-    },
-}
-
-pub(crate) fn run(args: Args, _env: &Env) -> Result<(), CommandError> {
-    let Args { command } = args;
-    match command {
-        Internal::StaticServer { root: _ } => Err(CommandError::internal("")),
-    }
+/// Runs an internal command when this process was started for one.
+pub(crate) fn run_if_asked() -> Option<ExitCode> {
+    let mut args = std::env::args_os().skip(1);
+    let asked = args.next().is_some_and(|word| word == WORD);
+    asked.then(|| carto_server::internal(args.collect::<Vec<OsString>>()))
 }

@@ -1,0 +1,32 @@
+//! What this process has used, from /proc.
+
+use std::{fs, time::Duration};
+
+/// Processor time and memory of this process.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Usage {
+    /// User and system time since the start.
+    pub(super) cpu: Duration,
+    /// Resident memory, in bytes.
+    pub(super) resident_bytes: u64,
+}
+
+/// Reads the usage; zeros where there is no /proc.
+pub(super) fn usage() -> Usage {
+    Usage { cpu: cpu().unwrap_or_default(), resident_bytes: resident_bytes().unwrap_or_default() }
+}
+
+fn cpu() -> Option<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    // USER_HZ is 100 on every Linux that Rust supports.
+    Some(Duration::from_millis(ticks * 10))
+}
+
+fn resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
+}
