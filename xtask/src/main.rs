@@ -2,6 +2,8 @@
 
 mod conformance;
 mod extract_builtin;
+mod bench;
+mod gen_crds;
 mod tests_run;
 mod tidy;
 
@@ -28,6 +30,15 @@ enum Task {
     },
     /// Runs every test of the workspace and counts what was skipped and why.
     Test(tests_run::Args),
+    /// Writes the custom resource definitions to config/crd, or checks that they are fresh.
+    GenCrds {
+        /// Changes nothing; fails when a file is not what would be written.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measures what the choreographer itself costs.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Checks layering, external crates per layer, and the words the tree may not hold.
     Tidy,
 }
@@ -37,6 +48,8 @@ fn main() -> anyhow::Result<()> {
         Task::Conformance(suite) => conformance::run(&suite),
         Task::ExtractBuiltin { kubeconfig } => extract_builtin::run(&kubeconfig),
         Task::Test(args) => tests_run::run(&args),
+        Task::GenCrds { check } => gen_crds::run(check),
+        Task::Bench(bench) => bench::run(bench),
         Task::Tidy => tidy::run(),
     }
 }

@@ -101,7 +101,7 @@ pub struct Home {
     api: ApiServer,
     client: Client,
     registry: String,
-    controllers: Option<(Controllers, CancellationToken)>,
+    controllers: Option<Controllers>,
     actors: Option<(JoinHandle<()>, CancellationToken)>,
 }
 
@@ -122,7 +122,7 @@ impl Home {
             state_dir: Some(state_dir.clone()),
             port: Some(port.unwrap_or(0)),
             rbac,
-            crds: definitions(with_actors),
+            crds: crate::definitions(with_actors),
             pod_logs: Some(Arc::new(ActorLogs(actors_config.logs.clone()))),
         })
         .await?;
@@ -164,10 +164,9 @@ impl Home {
             self.actors = Some((task, stop));
         }
         if controllers {
-            let stop = CancellationToken::new();
-            let running = Controllers::start(self.client.clone(), Config::default(), stop.clone());
-            running.synced().await?;
-            self.controllers = Some((running, stop));
+            let running = Controllers::start(self.client.clone(), Config::default()).await?;
+            running.synced().await;
+            self.controllers = Some(running);
         }
         Ok(())
     }
@@ -195,7 +194,7 @@ impl Home {
     /// Every hop from now on: which resource moved, and the controllers' share of the time.
     pub fn hops(&self) -> broadcast::Receiver<Hop> {
         match &self.controllers {
-            Some((controllers, _stop)) => controllers.hops(),
+            Some(controllers) => controllers.hops(),
             None => broadcast::channel(1).1,
         }
     }
@@ -210,9 +209,8 @@ impl Home {
 
     /// Stops everything, the processes that the actors run too.
     pub async fn shutdown(self) {
-        if let Some((controllers, stop)) = self.controllers {
-            stop.cancel();
-            controllers.stopped().await;
+        if let Some(controllers) = self.controllers {
+            controllers.stop().await;
         }
         if let Some((task, stop)) = self.actors {
             stop.cancel();
@@ -222,17 +220,6 @@ impl Home {
         }
         self.api.shutdown().await;
     }
-}
-
-/// The definitions to install: ours, and with actors those of the kinds they stand in for.
-fn definitions(with_actors: bool) -> Vec<serde_json::Value> {
-    let mut crds = carto_api::crds();
-    if with_actors {
-        crds.extend(carto_actors::crds());
-    }
-    crds.into_iter()
-        .map(|crd| serde_json::to_value(crd).expect("a definition is plain data"))
-        .collect()
 }
 
 /// Writes a file that only its owner may read.

@@ -27,13 +27,17 @@ pub fn internal(args: Vec<std::ffi::OsString>) -> std::process::ExitCode {
 /// The custom resource definitions of Carto, and with `actors` of the stand-ins too, as one YAML
 /// stream for `kubectl apply`.
 pub fn crds_yaml(actors: bool) -> String {
-    let mut text = carto_api::crds_yaml();
+    definitions(actors).iter().map(|crd| format!("---\n{}", carto_yaml::emit::k8s(crd))).collect()
+}
+
+/// The same as JSON.
+fn definitions(actors: bool) -> Vec<serde_json::Value> {
+    let mut crds = carto_api::crds_json();
     if actors {
-        for crd in carto_actors::crds() {
-            let value = serde_json::to_value(crd).expect("a definition is plain data");
-            text.push_str("---\n");
-            text.push_str(&carto_yaml::emit::k8s(&value));
-        }
+        let theirs = carto_actors::crds();
+        crds.extend(
+            theirs.iter().map(|crd| serde_json::to_value(crd).expect("a definition is plain data")),
+        );
     }
-    text
+    crds
 }

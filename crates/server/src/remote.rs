@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use carto_controllers::{Config, Controllers};
+use carto_controllers::{Config, Controllers, RunError};
 use kube::{
     Client,
     config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
-use tokio_util::sync::CancellationToken;
 
 /// Why no client could be made.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +44,10 @@ pub async fn remote_client(kubeconfig: Option<&Path>) -> Result<Client, RemoteEr
     Ok(Client::try_from(config)?)
 }
 
-/// Starts the controllers on `client`; they stop when `stop` is cancelled.
-pub fn start_controllers(client: Client, stop: CancellationToken) -> Controllers {
-    Controllers::start(client, Config::default(), stop)
+/// Starts the controllers on `client`.
+///
+/// # Errors
+/// When the API does not know who asks.
+pub async fn start_controllers(client: Client) -> Result<Controllers, RunError> {
+    Controllers::start(client, Config::default()).await
 }

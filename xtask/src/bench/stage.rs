@@ -7,7 +7,6 @@ use anyhow::{Context, bail};
 use carto_server::{Controllers, Home, HomeConfig, Snapshot};
 use kube::Client;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::{Common, fleet};
 
@@ -21,7 +20,7 @@ pub(super) struct Stage {
     client: Client,
     home: Option<Home>,
     _state: Option<tempfile::TempDir>,
-    running: Option<(Controllers, CancellationToken)>,
+    running: Option<Controllers>,
 }
 
 impl Stage {
@@ -88,27 +87,24 @@ impl Stage {
 
     /// Starts the controllers and waits until their indexes are in sync.
     pub(super) async fn start(&mut self) -> anyhow::Result<()> {
-        let stop = CancellationToken::new();
-        let controllers = carto_server::start_controllers(self.client.clone(), stop.clone());
+        let controllers = carto_server::start_controllers(self.client.clone()).await?;
         tokio::time::timeout(Duration::from_secs(60), controllers.synced())
             .await
-            .context("the controllers were not in sync after 60 s")??;
-        self.running = Some((controllers, stop));
+            .context("the controllers were not in sync after 60 s")?;
+        self.running = Some(controllers);
         Ok(())
     }
 
     /// Stops the controllers and waits for their end.
     pub(super) async fn stop(&mut self) {
-        if let Some((controllers, stop)) = self.running.take() {
-            stop.cancel();
-            controllers.stopped().await;
+        if let Some(controllers) = self.running.take() {
+            controllers.stop().await;
         }
     }
 
     /// The controllers' counters now.
     pub(super) fn snapshot(&self) -> anyhow::Result<Snapshot> {
-        let (controllers, _stop) = self.running.as_ref().context("the controllers do not run")?;
-        Ok(controllers.snapshot())
+        Ok(self.running.as_ref().context("the controllers do not run")?.metrics())
     }
 
     /// Waits until nothing is queued, running or pending for a while; returns the moment at which

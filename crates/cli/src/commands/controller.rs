@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use tokio_util::sync::CancellationToken;
-
 use crate::{
     commands::up::{interrupted, runtime},
     env::Env,
@@ -24,25 +22,22 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
     let Args { kubeconfig } = args;
     runtime()?.block_on(async {
-        let stop = CancellationToken::new();
         let signals = interrupted();
         let client = carto_server::remote_client(kubeconfig.as_deref()).await.map_err(|error| {
             CommandError::config(error.to_string())
                 .hint("name a kubeconfig with --kubeconfig FILE or KUBECONFIG")
         })?;
-        let controllers = carto_server::start_controllers(client, stop.clone());
+        let controllers = carto_server::start_controllers(client)
+            .await
+            .map_err(|error| CommandError::config(error.to_string()))?;
         tokio::pin!(signals);
         tokio::select! {
-            synced = controllers.synced() => {
-                synced.map_err(|error| CommandError::config(error.to_string())
-                    .hint("are the definitions installed? carto crds | kubectl apply --server-side -f -"))?;
-            }
+            () = controllers.synced() => {}
             () = &mut signals => return Ok(()),
         }
         env.out("ready\n")?;
         signals.await;
-        stop.cancel();
-        controllers.stopped().await;
+        controllers.stop().await;
         Ok(())
     })
 }
