@@ -18,6 +18,7 @@ enum Command {
     Up(commands::up::Args),
     Controller(commands::controller::Args),
     Crds(commands::crds::Args),
+    Validate(commands::validate::Args),
 }
 
 impl Cli {
@@ -28,6 +29,7 @@ impl Cli {
             Command::Up(args) => commands::up::run(args, env),
             Command::Controller(args) => commands::controller::run(args, env),
             Command::Crds(args) => commands::crds::run(args, env),
+            Command::Validate(args) => commands::validate::run(args, env),
         }
     }
 }

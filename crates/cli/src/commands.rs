@@ -5,3 +5,4 @@ pub(crate) mod crds;
 pub(crate) mod demo;
 pub(crate) mod internal;
 pub(crate) mod up;
+pub(crate) mod validate;

@@ -8,6 +8,7 @@ mod apply;
 mod home;
 mod pod_logs;
 mod remote;
+mod schema_check;
 
 pub use apply::ApplyError;
 pub use carto_actors::Actor;
@@ -16,6 +17,7 @@ pub use carto_controllers::{
     metrics::{Distribution, Snapshot, Verb},
 };
 pub use home::{Home, HomeConfig, StartError};
+pub use schema_check::SchemaCheck;
 pub use remote::{RemoteError, remote_client, start_controllers};
 
 /// What the binary does when it starts itself again; `args` are the words after the hidden
