@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 const FOLDER: &str = "config/crd";
 
@@ -13,14 +13,8 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
     let mut stale = Vec::new();
     let mut wanted = Vec::new();
-    for crd in carto_api::crds_json() {
-        let name = crd["metadata"]["name"].as_str().context("a definition without a name")?;
-        let (plural, group) = name.split_once('.').context("a definition without a group")?;
-        let path = folder.join(format!("{group}_{plural}.yaml"));
-        let text = format!(
-            "# Generated from crates/api by `cargo xtask gen-crds`; do not edit.\n{}",
-            carto_yaml::emit::k8s(&crd)
-        );
+    for file in carto_api::definition_files() {
+        let (path, text) = (folder.join(file.name), file.text);
         if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
             stale.push(path.display().to_string());
             if !check {
