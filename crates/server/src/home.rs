@@ -178,7 +178,7 @@ impl Home {
 
     /// Where clients of other processes find the API.
     pub fn url(&self) -> String {
-        self.api.url()
+        self.api.url().unwrap_or_default()
     }
 
     /// The kubeconfig of the administrator.
