@@ -51,7 +51,9 @@ pub(crate) fn run(bench: Bench) -> anyhow::Result<()> {
     if cfg!(debug_assertions) {
         return run_in_release();
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         match bench {
             Bench::Hop(args) => hop::run(args).await,

@@ -33,8 +33,15 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
         }
     }
     if check && !stale.is_empty() {
-        bail!("not what `cargo xtask gen-crds` writes: {}", stale.join(", "));
+        bail!(
+            "not what `cargo xtask gen-crds` writes: {}",
+            stale.join(", ")
+        );
     }
-    println!("gen-crds: {} files, {} changed", wanted.len(), if check { 0 } else { stale.len() });
+    println!(
+        "gen-crds: {} files, {} changed",
+        wanted.len(),
+        if check { 0 } else { stale.len() }
+    );
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Builders' tasks: `cargo xtask <task>`. Nothing here is shipped.
 
+mod bench;
 mod conformance;
 mod extract_builtin;
-mod bench;
 mod gen_crds;
 mod tests_run;
 mod tidy;

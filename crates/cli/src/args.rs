@@ -6,7 +6,12 @@ use crate::{commands, env::Env, error::CommandError};
 
 /// Carto, the supply-chain choreographer for Kubernetes.
 #[derive(Parser)]
-#[command(name = "carto", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "carto",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -40,7 +40,11 @@ impl CommandError {
     }
 
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hints: Vec::new() }
+        Self {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+        }
     }
 
     /// Adds what to do next.
@@ -54,7 +58,11 @@ impl CommandError {
         if self.kind == Kind::BrokenPipe {
             return ExitCode::SUCCESS;
         }
-        let label = if self.kind == Kind::Internal { "carto: internal error" } else { "carto" };
+        let label = if self.kind == Kind::Internal {
+            "carto: internal error"
+        } else {
+            "carto"
+        };
         env.err(&format!("{label}: {}\n", self.message));
         for hint in &self.hints {
             env.err(&format!("  hint: {hint}\n"));

@@ -40,25 +40,39 @@ pub(crate) async fn apply_yaml(client: &Client, text: &str) -> Result<(), ApplyE
         if document.is_null() {
             continue;
         }
-        let object: DynamicObject = serde_json::from_value(document).map_err(|error| {
-            ApplyError::NotAnObject { number: index + 1, reason: error.to_string() }
-        })?;
+        let object: DynamicObject =
+            serde_json::from_value(document).map_err(|error| ApplyError::NotAnObject {
+                number: index + 1,
+                reason: error.to_string(),
+            })?;
         apply(client, index + 1, object).await?;
     }
     Ok(())
 }
 
 async fn apply(client: &Client, number: usize, object: DynamicObject) -> Result<(), ApplyError> {
-    let missing = |what: &str| ApplyError::NotAnObject { number, reason: format!("no {what}") };
-    let types = object.types.clone().ok_or_else(|| missing("apiVersion and kind"))?;
-    let name = object.metadata.name.clone().ok_or_else(|| missing("metadata.name"))?;
+    let missing = |what: &str| ApplyError::NotAnObject {
+        number,
+        reason: format!("no {what}"),
+    };
+    let types = object
+        .types
+        .clone()
+        .ok_or_else(|| missing("apiVersion and kind"))?;
+    let name = object
+        .metadata
+        .name
+        .clone()
+        .ok_or_else(|| missing("metadata.name"))?;
     let refused = |source| ApplyError::Refused {
         object: format!("{} \"{name}\"", types.kind),
         source: Box::new(source),
     };
-    let kind = GroupVersionKind::try_from(&types).map_err(|_invalid| missing("valid apiVersion"))?;
-    let (resource, capabilities) =
-        discovery::pinned_kind(client, &kind).await.map_err(refused)?;
+    let kind =
+        GroupVersionKind::try_from(&types).map_err(|_invalid| missing("valid apiVersion"))?;
+    let (resource, capabilities) = discovery::pinned_kind(client, &kind)
+        .await
+        .map_err(refused)?;
     let api: Api<DynamicObject> = match capabilities.scope {
         Scope::Cluster => Api::all_with(client.clone(), &resource),
         Scope::Namespaced => {
@@ -67,6 +81,8 @@ async fn apply(client: &Client, number: usize, object: DynamicObject) -> Result<
         }
     };
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    api.patch(&name, &parameters, &Patch::Apply(&object)).await.map_err(refused)?;
+    api.patch(&name, &parameters, &Patch::Apply(&object))
+        .await
+        .map_err(refused)?;
     Ok(())
 }

@@ -111,9 +111,18 @@ impl Home {
     /// # Errors
     /// Whichever part cannot start says why; those before it are stopped again.
     pub async fn start(config: HomeConfig) -> Result<Self, StartError> {
-        let HomeConfig { state_dir, port, actors, controllers, rbac } = config;
+        let HomeConfig {
+            state_dir,
+            port,
+            actors,
+            controllers,
+            rbac,
+        } = config;
         let program = std::env::current_exe().map_err(StartError::Program)?;
-        let internal = Internal { program, args: vec!["internal".to_owned()] };
+        let internal = Internal {
+            program,
+            args: vec!["internal".to_owned()],
+        };
         let mut actors_config = carto_actors::Config::new(state_dir.clone(), internal);
         actors_config.actors = actors.into_iter().collect();
         let with_actors = !actors_config.actors.is_empty();
@@ -226,8 +235,12 @@ impl Home {
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let fresh = path.with_extension("new");
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&fresh, path)

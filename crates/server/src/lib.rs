@@ -17,8 +17,8 @@ pub use carto_controllers::{
     metrics::{Distribution, Snapshot, Verb},
 };
 pub use home::{Home, HomeConfig, StartError};
-pub use schema_check::SchemaCheck;
 pub use remote::{RemoteError, remote_client, start_controllers};
+pub use schema_check::SchemaCheck;
 
 /// What the binary does when it starts itself again; `args` are the words after the hidden
 /// subcommand `internal`.
@@ -29,7 +29,10 @@ pub fn internal(args: Vec<std::ffi::OsString>) -> std::process::ExitCode {
 /// The custom resource definitions of Carto, and with `actors` of the stand-ins too, as one YAML
 /// stream for `kubectl apply`.
 pub fn crds_yaml(actors: bool) -> String {
-    definitions(actors).iter().map(|crd| format!("---\n{}", carto_yaml::emit::k8s(crd))).collect()
+    definitions(actors)
+        .iter()
+        .map(|crd| format!("---\n{}", carto_yaml::emit::k8s(crd)))
+        .collect()
 }
 
 /// The same as JSON.
@@ -38,7 +41,9 @@ fn definitions(actors: bool) -> Vec<serde_json::Value> {
     if actors {
         let theirs = carto_actors::crds();
         crds.extend(
-            theirs.iter().map(|crd| serde_json::to_value(crd).expect("a definition is plain data")),
+            theirs
+                .iter()
+                .map(|crd| serde_json::to_value(crd).expect("a definition is plain data")),
         );
     }
     crds

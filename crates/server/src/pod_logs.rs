@@ -40,7 +40,11 @@ impl ActorLogs {
             }
             Err(logs::LogError::NotFound { .. }) => {
                 let (container, pod) = names();
-                Err(LogError::NotStarted(container, pod, "it has written nothing yet".to_owned()))
+                Err(LogError::NotStarted(
+                    container,
+                    pod,
+                    "it has written nothing yet".to_owned(),
+                ))
             }
             Err(logs::LogError::Io { path, source }) => Err(unreadable(&path, &source)),
         }
@@ -61,13 +65,13 @@ fn translate(options: LogOptions) -> Result<logs::LogOptions, LogError> {
         since_time,
         limit_bytes,
     } = options;
-    let since = match since_time {
-        Some(text) => Some(
-            text.parse()
-                .map_err(|error| LogError::Io(format!("sinceTime \"{text}\" is no time: {error}")))?,
-        ),
-        None => None,
-    };
+    let since =
+        match since_time {
+            Some(text) => Some(text.parse().map_err(|error| {
+                LogError::Io(format!("sinceTime \"{text}\" is no time: {error}"))
+            })?),
+            None => None,
+        };
     Ok(logs::LogOptions {
         follow,
         previous,

@@ -32,8 +32,10 @@ pub enum RemoteError {
 pub async fn remote_client(kubeconfig: Option<&Path>) -> Result<Client, RemoteError> {
     let config = match kubeconfig {
         Some(path) => {
-            let failed =
-                |source| RemoteError::Kubeconfig { path: path.display().to_string(), source };
+            let failed = |source| RemoteError::Kubeconfig {
+                path: path.display().to_string(),
+                source,
+            };
             let kubeconfig = Kubeconfig::read_from(path).map_err(failed)?;
             kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
                 .await

@@ -24,7 +24,10 @@ impl SchemaCheck {
     /// # Errors
     /// Never in a sound build: the definitions are part of it.
     pub async fn start() -> Result<Self, StartError> {
-        let config = Config { crds: crate::definitions(false), ..Config::default() };
+        let config = Config {
+            crds: crate::definitions(false),
+            ..Config::default()
+        };
         let api = ApiServer::start(config).await?;
         let client = Client::new(api.service(UserInfo::admin()), NAMESPACE);
         Ok(Self { _api: api, client })
@@ -37,7 +40,9 @@ impl SchemaCheck {
             Ok(object) => object,
             Err(error) => return here(error.to_string()),
         };
-        let Some(types) = &object.types else { return here("no apiVersion and kind".to_owned()) };
+        let Some(types) = &object.types else {
+            return here("no apiVersion and kind".to_owned());
+        };
         let kind = GroupVersionKind::try_from(types);
         let Some(kind) = kind.ok().filter(|kind| is_served(kind)) else {
             return here(format!(
@@ -52,7 +57,10 @@ impl SchemaCheck {
         } else {
             Api::all_with(self.client.clone(), &resource)
         };
-        let parameters = PostParams { dry_run: true, ..PostParams::default() };
+        let parameters = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
         match api.create(&parameters, &object).await {
             Ok(_) => Vec::new(),
             Err(kube::Error::Api(status)) => causes(&status),
@@ -78,7 +86,11 @@ fn is_served(kind: &GroupVersionKind) -> bool {
     carto_api::crds().iter().any(|crd| {
         crd.spec.group == kind.group
             && crd.spec.names.kind == kind.kind
-            && crd.spec.versions.iter().any(|version| version.name == kind.version)
+            && crd
+                .spec
+                .versions
+                .iter()
+                .any(|version| version.name == kind.version)
     })
 }
 

@@ -32,8 +32,13 @@ impl Cluster {
             .map(|crd| serde_json::to_value(crd).expect("a definition is plain data"))
             .collect();
         crds.extend(more);
-        let config = Config { crds, ..Config::default() };
-        let api = ApiServer::start(config).await.expect("an API server in memory starts");
+        let config = Config {
+            crds,
+            ..Config::default()
+        };
+        let api = ApiServer::start(config)
+            .await
+            .expect("an API server in memory starts");
         let client = Client::new(api.service(UserInfo::admin()), "default");
         Self { api, client }
     }
@@ -49,7 +54,12 @@ impl Cluster {
     }
 
     /// Objects of a kind; without a namespace at cluster scope or in all namespaces.
-    pub fn objects(&self, api_version: &str, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
+    pub fn objects(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+    ) -> Api<DynamicObject> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         match namespace {

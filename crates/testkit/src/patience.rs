@@ -21,7 +21,11 @@ where
         if let Some(value) = look().await {
             return value;
         }
-        assert!(begin.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "not within {} s: {what}",
+            PATIENCE.as_secs()
+        );
         tokio::time::sleep(TICK).await;
     }
 }

@@ -17,7 +17,12 @@ pub fn kubeconfig(test: &str) -> Option<PathBuf> {
 /// The kubectl binaries to test with; empty, and noted, without any.
 pub fn kubectls(test: &str) -> Vec<PathBuf> {
     named(test, "CARTO_TEST_KUBECTL")
-        .map(|list| list.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect())
+        .map(|list| {
+            list.split(':')
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from)
+                .collect()
+        })
         .unwrap_or_default()
 }
 
@@ -29,7 +34,9 @@ pub fn ytt(test: &str) -> Option<PathBuf> {
 /// A program on PATH; without it the test notes that it was skipped.
 pub fn program(test: &str, name: &str) -> Option<PathBuf> {
     let found = std::env::var_os("PATH").and_then(|path| {
-        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+        std::env::split_paths(&path)
+            .map(|folder| folder.join(name))
+            .find(|file| file.is_file())
     });
     if found.is_none() {
         skipped(test, &format!("{name} is not on PATH"));
@@ -38,7 +45,9 @@ pub fn program(test: &str, name: &str) -> Option<PathBuf> {
 }
 
 fn named(test: &str, variable: &str) -> Option<String> {
-    let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
+    let value = std::env::var(variable)
+        .ok()
+        .filter(|value| !value.is_empty());
     if value.is_none() {
         skipped(test, &format!("{variable} is not set"));
     }
@@ -48,7 +57,9 @@ fn named(test: &str, variable: &str) -> Option<String> {
 /// Notes that a test was skipped and what it needs.
 pub fn skipped(test: &str, needs: &str) {
     eprintln!("skipped {test}: {needs}");
-    let Some(file) = std::env::var_os("CARTO_TEST_SKIPS") else { return };
+    let Some(file) = std::env::var_os("CARTO_TEST_SKIPS") else {
+        return;
+    };
     let noted = OpenOptions::new()
         .create(true)
         .append(true)

@@ -68,21 +68,33 @@ pub(super) fn blueprint(ytt: bool) -> Vec<Value> {
                "template": object("config", json!({"config": {"image": "$(image)$"}}))})
     };
     vec![
-        template("ClusterSourceTemplate", "source", json!({
-            "urlPath": ".spec.url", "revisionPath": ".spec.revision",
-            "template": object("source", json!({
-                "url": "$(workload.spec.source.git.url)$",
-                "revision": "$(workload.spec.source.git.ref.commit)$"
-            }))
-        })),
-        template("ClusterImageTemplate", "image", json!({
-            "imagePath": ".spec.image",
-            "template": object("image", json!({"image": "registry/$(workload.metadata.name)$:$(source.revision)$"}))
-        })),
+        template(
+            "ClusterSourceTemplate",
+            "source",
+            json!({
+                "urlPath": ".spec.url", "revisionPath": ".spec.revision",
+                "template": object("source", json!({
+                    "url": "$(workload.spec.source.git.url)$",
+                    "revision": "$(workload.spec.source.git.ref.commit)$"
+                }))
+            }),
+        ),
+        template(
+            "ClusterImageTemplate",
+            "image",
+            json!({
+                "imagePath": ".spec.image",
+                "template": object("image", json!({"image": "registry/$(workload.metadata.name)$:$(source.revision)$"}))
+            }),
+        ),
         template("ClusterConfigTemplate", "config", config),
-        template("ClusterTemplate", "app", json!({
-            "template": object("app", json!({"config": "$(config)$"}))
-        })),
+        template(
+            "ClusterTemplate",
+            "app",
+            json!({
+                "template": object("app", json!({"config": "$(config)$"}))
+            }),
+        ),
         json!({
             "apiVersion": "carto.run/v1alpha1",
             "kind": "ClusterSupplyChain",
@@ -230,11 +242,17 @@ async fn bare_writes_for(client: &Client, member: &Member) -> anyhow::Result<()>
             "metadata": {"name": name, "namespace": member.namespace, "labels": labels},
             "spec": {"url": "https://git.example.com/app", "revision": "r1", "image": "registry/app:r1"}
         });
-        objects.patch(&name, &parameters, &Patch::Apply(&object)).await?;
+        objects
+            .patch(&name, &parameters, &Patch::Apply(&object))
+            .await?;
     }
     let status = json!({"status": {"observedGeneration": 1}});
     api(client, Some(&member.namespace), "Workload")
-        .patch_status(&format!("bare-{}", member.name), &PatchParams::default(), &Patch::Merge(&status))
+        .patch_status(
+            &format!("bare-{}", member.name),
+            &PatchParams::default(),
+            &Patch::Merge(&status),
+        )
         .await?;
     Ok(())
 }

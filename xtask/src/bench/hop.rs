@@ -54,15 +54,34 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let after = stage.snapshot()?;
     let per = |count: u64| count as f64 / changes.max(1) as f64;
     scale::hops(&mut report, &after.hops.since(&before.hops));
-    for (name, share) in [("change across four objects, p50", 0.5), ("change across four objects, p99", 0.99)] {
+    for (name, share) in [
+        ("change across four objects, p50", 0.5),
+        ("change across four objects, p99", 0.99),
+    ] {
         report.ratio(name, quantile(&mut crossings, share), "ms");
     }
-    report.ratio("four applies by a bare client, p50", quantile(&mut bare, 0.5), "ms");
-    report.ratio("requests", per(after.requests_total() - before.requests_total()), "per change");
-    report.ratio("object and status writes", per(after.writes() - before.writes()), "per change");
+    report.ratio(
+        "four applies by a bare client, p50",
+        quantile(&mut bare, 0.5),
+        "ms",
+    );
+    report.ratio(
+        "requests",
+        per(after.requests_total() - before.requests_total()),
+        "per change",
+    );
+    report.ratio(
+        "object and status writes",
+        per(after.writes() - before.writes()),
+        "per change",
+    );
     let events = after.requests_for(Verb::Event) - before.requests_for(Verb::Event);
     report.ratio("event writes", per(events), "per change");
-    report.add("failed requests", after.failed_requests - before.failed_requests, "");
+    report.add(
+        "failed requests",
+        after.failed_requests - before.failed_requests,
+        "",
+    );
     stage.clean_up(common.namespaces).await?;
     report.print(common.json);
     Ok(())
@@ -73,7 +92,10 @@ async fn change(client: &Client, member: &Member, revision: &str) -> anyhow::Res
     let objects = fleet::api(client, Some(&member.namespace), "BenchObject");
     let last = format!("{}-app", member.name);
     let now = objects.get(&last).await?;
-    let version = now.metadata.resource_version.context("no resourceVersion")?;
+    let version = now
+        .metadata
+        .resource_version
+        .context("no resourceVersion")?;
     let selector = WatchParams::default().fields(&format!("metadata.name={last}"));
     let mut events = objects.watch(&selector, &version).await?.boxed();
     let patch = json!({"spec": {"source": {"git": {"ref": {"commit": revision}}}}});
@@ -85,7 +107,10 @@ async fn change(client: &Client, member: &Member, revision: &str) -> anyhow::Res
         let event = tokio::time::timeout(PATIENCE, events.next()).await;
         match event {
             Ok(Some(Ok(WatchEvent::Modified(object)))) => {
-                if object.data["spec"]["config"].to_string().contains(&format!(":{revision}\"")) {
+                if object.data["spec"]["config"]
+                    .to_string()
+                    .contains(&format!(":{revision}\""))
+                {
                     return Ok(begin.elapsed());
                 }
             }
@@ -108,7 +133,9 @@ async fn four_applies(client: &Client, member: &Member, number: usize) -> anyhow
             "metadata": {"name": name, "namespace": member.namespace},
             "spec": {"image": format!("registry/app:c{number}")}
         });
-        objects.patch(&name, &parameters, &Patch::Apply(&object)).await?;
+        objects
+            .patch(&name, &parameters, &Patch::Apply(&object))
+            .await?;
     }
     Ok(begin.elapsed())
 }
@@ -116,7 +143,9 @@ async fn four_applies(client: &Client, member: &Member, number: usize) -> anyhow
 /// A quantile, in milliseconds.
 fn quantile(durations: &mut [Duration], share: f64) -> f64 {
     durations.sort_unstable();
-    let Some(last) = durations.len().checked_sub(1) else { return 0.0 };
+    let Some(last) = durations.len().checked_sub(1) else {
+        return 0.0;
+    };
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,

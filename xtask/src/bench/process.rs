@@ -13,7 +13,10 @@ pub(super) struct Usage {
 
 /// Reads the usage; zeros where there is no /proc.
 pub(super) fn usage() -> Usage {
-    Usage { cpu: cpu().unwrap_or_default(), resident_bytes: resident_bytes().unwrap_or_default() }
+    Usage {
+        cpu: cpu().unwrap_or_default(),
+        resident_bytes: resident_bytes().unwrap_or_default(),
+    }
 }
 
 fn cpu() -> Option<Duration> {

@@ -20,7 +20,10 @@ impl Report {
     }
 
     /// Prints everything. In JSON the unit is part of the key.
-    #[expect(clippy::print_stdout, reason = "the report is the product of this task")]
+    #[expect(
+        clippy::print_stdout,
+        reason = "the report is the product of this task"
+    )]
     pub(super) fn print(&self, json: bool) {
         if json {
             let object: Map<String, Value> = self
@@ -31,9 +34,16 @@ impl Report {
             println!("{}", Value::Object(object));
             return;
         }
-        let width = self.figures.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
+        let width = self
+            .figures
+            .iter()
+            .map(|(name, ..)| name.len())
+            .max()
+            .unwrap_or(0);
         for (name, value, unit) in &self.figures {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             println!("{name:<width$}  {value:>12} {unit}");
         }
     }
@@ -41,7 +51,19 @@ impl Report {
 
 fn key(name: &str, unit: &str) -> String {
     let words = format!("{name} {unit}");
-    let cleaned: String =
-        words.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
-    cleaned.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
+    let cleaned: String = words
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    cleaned
+        .split('_')
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("_")
 }

@@ -51,12 +51,20 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let after = stage.snapshot()?;
     let used = process::usage();
     let ready = stage.ready().await?;
-    ensure!(ready == members.len(), "{ready} of {} workloads are ready", members.len());
+    ensure!(
+        ready == members.len(),
+        "{ready} of {} workloads are ready",
+        members.len()
+    );
 
     let per = |count: u64| to_f64(count) / to_f64(common.workloads as u64);
     report.ratio("creating the workloads", created.as_secs_f64(), "s");
     report.ratio("all ready and quiet", settled.as_secs_f64(), "s");
-    report.ratio("ratio to the bare client", settled.as_secs_f64() / bare.as_secs_f64(), "x");
+    report.ratio(
+        "ratio to the bare client",
+        settled.as_secs_f64() / bare.as_secs_f64(),
+        "x",
+    );
     let requests = after.requests_total() - before.requests_total();
     report.ratio("requests", per(requests), "per workload");
     let writes = after.writes() - before.writes();
@@ -64,7 +72,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     report.add("bound on those writes", OBJECTS + 3, "per workload");
     let events = after.requests_for(Verb::Event) - before.requests_for(Verb::Event);
     report.ratio("event writes", per(events), "per workload");
-    report.add("failed requests", after.failed_requests - before.failed_requests, "");
+    report.add(
+        "failed requests",
+        after.failed_requests - before.failed_requests,
+        "",
+    );
     hops(&mut report, &after.hops.since(&before.hops));
     memory(&mut report, &base, &used, common.workloads);
 
@@ -72,16 +84,28 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let base = process::usage();
     tokio::time::sleep(IDLE).await;
     let after = stage.snapshot()?;
-    report.add("requests when idle", after.requests_total() - before.requests_total(), "in 10 s");
+    report.add(
+        "requests when idle",
+        after.requests_total() - before.requests_total(),
+        "in 10 s",
+    );
     let cpu = process::usage().cpu.saturating_sub(base.cpu);
-    report.ratio("CPU when idle", cpu.as_secs_f64() / IDLE.as_secs_f64() * 1e3, "mCPU");
+    report.ratio(
+        "CPU when idle",
+        cpu.as_secs_f64() / IDLE.as_secs_f64() * 1e3,
+        "mCPU",
+    );
 
     stage.stop().await;
     stage.start().await?;
     stage.settled(patience).await?;
     let restarted = stage.snapshot()?;
     report.add("writes after a restart", restarted.writes(), "");
-    report.add("events after a restart", restarted.requests_for(Verb::Event), "");
+    report.add(
+        "events after a restart",
+        restarted.requests_for(Verb::Event),
+        "",
+    );
     report.add("requests after a restart", restarted.requests_total(), "");
     stage.clean_up(common.namespaces).await?;
     report.print(common.json);
@@ -104,8 +128,16 @@ fn memory(report: &mut Report, base: &Usage, used: &Usage, workloads: usize) {
     report.ratio("resident memory after", mebi(used.resident_bytes), "MiB");
     let grown = used.resident_bytes.saturating_sub(base.resident_bytes);
     let objects = (workloads * OBJECTS) as u64;
-    report.ratio("grown per stamped object", to_f64(grown) / to_f64(objects.max(1)) / 1024.0, "KiB");
-    report.ratio("CPU for the convergence", used.cpu.saturating_sub(base.cpu).as_secs_f64(), "s");
+    report.ratio(
+        "grown per stamped object",
+        to_f64(grown) / to_f64(objects.max(1)) / 1024.0,
+        "KiB",
+    );
+    report.ratio(
+        "CPU for the convergence",
+        used.cpu.saturating_sub(base.cpu).as_secs_f64(),
+        "s",
+    );
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]

@@ -37,7 +37,12 @@ impl Stage {
                 (home.client(), Some(home), Some(state))
             }
         };
-        let stage = Self { client, home, _state: state, running: None };
+        let stage = Self {
+            client,
+            home,
+            _state: state,
+            running: None,
+        };
         stage.install(common).await?;
         Ok(stage)
     }
@@ -51,8 +56,11 @@ impl Stage {
         fleet::apply(&self.client, &fleet::definition()).await?;
         for number in 0..common.namespaces.max(1) {
             let name = fleet::namespace(number);
-            fleet::apply(&self.client, &json!({
-                "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
+            fleet::apply(
+                &self.client,
+                &json!({
+                "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
+            )
             .await?;
         }
         fleet::apply(&self.client, &json!({
@@ -74,7 +82,9 @@ impl Stage {
     }
 
     async fn install_blueprint(&self, ytt: bool) -> anyhow::Result<()> {
-        fleet::api(&self.client, Some("default"), "BenchObject").list(&kube::api::ListParams::default().limit(1)).await?;
+        fleet::api(&self.client, Some("default"), "BenchObject")
+            .list(&kube::api::ListParams::default().limit(1))
+            .await?;
         for object in fleet::blueprint(ytt) {
             fleet::apply(&self.client, &object).await?;
         }
@@ -104,7 +114,11 @@ impl Stage {
 
     /// The controllers' counters now.
     pub(super) fn snapshot(&self) -> anyhow::Result<Snapshot> {
-        Ok(self.running.as_ref().context("the controllers do not run")?.metrics())
+        Ok(self
+            .running
+            .as_ref()
+            .context("the controllers do not run")?
+            .metrics())
     }
 
     /// Waits until nothing is queued, running or pending for a while; returns the moment at which
@@ -123,7 +137,11 @@ impl Stage {
                 return Ok(last_busy);
             }
             if begin.elapsed() > patience {
-                bail!("not settled after {} s: {} queued", patience.as_secs(), now.queue);
+                bail!(
+                    "not settled after {} s: {} queued",
+                    patience.as_secs(),
+                    now.queue
+                );
             }
             tokio::time::sleep(TICK).await;
         }
@@ -137,7 +155,11 @@ impl Stage {
         );
         let parameters = kube::api::ListParams::default().labels("carto-bench=yes");
         let list = workloads.list(&parameters).await?;
-        Ok(list.items.iter().filter(|workload| is_ready(&workload.data)).count())
+        Ok(list
+            .items
+            .iter()
+            .filter(|workload| is_ready(&workload.data))
+            .count())
     }
 
     /// Removes what was made on an API that is not ours, and ends the home that is.
@@ -149,14 +171,21 @@ impl Stage {
         }
         for number in 0..namespaces.max(1) {
             let namespaces = fleet::api(&self.client, None, "Namespace");
-            namespaces.delete(&fleet::namespace(number), &kube::api::DeleteParams::default()).await?;
+            namespaces
+                .delete(
+                    &fleet::namespace(number),
+                    &kube::api::DeleteParams::default(),
+                )
+                .await?;
         }
         Ok(())
     }
 }
 
 fn is_ready(workload: &Value) -> bool {
-    workload["status"]["conditions"].as_array().into_iter().flatten().any(|condition| {
-        condition["type"] == "Ready" && condition["status"] == "True"
-    })
+    workload["status"]["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }

@@ -23,10 +23,12 @@ pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
     let Args { kubeconfig } = args;
     runtime()?.block_on(async {
         let signals = interrupted();
-        let client = carto_server::remote_client(kubeconfig.as_deref()).await.map_err(|error| {
-            CommandError::config(error.to_string())
-                .hint("name a kubeconfig with --kubeconfig FILE or KUBECONFIG")
-        })?;
+        let client = carto_server::remote_client(kubeconfig.as_deref())
+            .await
+            .map_err(|error| {
+                CommandError::config(error.to_string())
+                    .hint("name a kubeconfig with --kubeconfig FILE or KUBECONFIG")
+            })?;
         let controllers = carto_server::start_controllers(client)
             .await
             .map_err(|error| CommandError::config(error.to_string()))?;

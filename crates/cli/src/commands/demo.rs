@@ -52,7 +52,9 @@ pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
     up::runtime()?.block_on(async {
         let begin = Instant::now();
         env.out("Carto demo: from a git commit to a running app, on this machine.\n\n")?;
-        let home = Home::start(HomeConfig::new(state.clone())).await.map_err(up::start_failed)?;
+        let home = Home::start(HomeConfig::new(state.clone()))
+            .await
+            .map_err(up::start_failed)?;
         let outcome = tokio::select! {
             outcome = show(&home, &state, once, begin, env) => outcome,
             () = interrupted() => Ok(()),
@@ -73,24 +75,38 @@ async fn show(
     env: &Env,
 ) -> Result<(), CommandError> {
     let fact = |what: &str, value: &str| env.out(&format!("  {what:<15} {value}\n"));
-    fact("Kubernetes API", &format!("{} ({})", home.url(), output::duration(begin.elapsed())))?;
+    fact(
+        "Kubernetes API",
+        &format!("{} ({})", home.url(), output::duration(begin.elapsed())),
+    )?;
     home.apply_yaml(CHAIN).await.map_err(up::apply_failed)?;
-    fact("supply chain", "hello: source -> image -> config -> deployment, service")?;
+    fact(
+        "supply chain",
+        "hello: source -> image -> config -> deployment, service",
+    )?;
     let repository = Repository::open(state.join("hello")).await?;
     fact("git repository", &repository.folder().display().to_string())?;
 
-    let mut timeline =
-        Timeline::start(&home.client(), NAMESPACE, WORKLOAD, home.hops());
+    let mut timeline = Timeline::start(&home.client(), NAMESPACE, WORKLOAD, home.hops());
     let first = repository.commit_next().await?;
     let commit_shown = begin_commit("\nCommit", &first, env)?;
-    home.apply_yaml(&workload(&repository, home)).await.map_err(up::apply_failed)?;
+    home.apply_yaml(&workload(&repository, home))
+        .await
+        .map_err(up::apply_failed)?;
     arrive(&mut timeline, &first, commit_shown, env).await?;
 
     let second = repository.commit_next().await?;
-    let commit_shown = begin_commit("\nA second commit, and nobody triggers anything:", &second, env)?;
+    let commit_shown = begin_commit(
+        "\nA second commit, and nobody triggers anything:",
+        &second,
+        env,
+    )?;
     let url = arrive(&mut timeline, &second, commit_shown, env).await?;
 
-    env.out(&format!("\nBoth commits arrived, {} after the start.\n", output::duration(begin.elapsed())))?;
+    env.out(&format!(
+        "\nBoth commits arrived, {} after the start.\n",
+        output::duration(begin.elapsed())
+    ))?;
     if once {
         return Ok(());
     }
@@ -99,7 +115,11 @@ async fn show(
 }
 
 fn begin_commit(intro: &str, commit: &Commit, env: &Env) -> Result<Instant, CommandError> {
-    env.out(&format!("{intro} {} \"{}\"\n", commit.short(), commit.subject))?;
+    env.out(&format!(
+        "{intro} {} \"{}\"\n",
+        commit.short(),
+        commit.subject
+    ))?;
     timeline::heading(env)?;
     Ok(Instant::now())
 }
@@ -115,13 +135,18 @@ async fn arrive(
     let deployed = Instant::now();
     loop {
         let answer = page::get(&url).await;
-        if answer.as_ref().is_ok_and(|page| page.contains(&commit.mark)) {
+        if answer
+            .as_ref()
+            .is_ok_and(|page| page.contains(&commit.mark))
+        {
             let what = format!("{url} says \"{}\"", commit.mark);
             timeline::line(env, begin.elapsed(), "app", &what, deployed.elapsed(), None)?;
             return Ok(url);
         }
         if deployed.elapsed() > PAGE_PATIENCE {
-            let reason = answer.err().unwrap_or_else(|| "it shows an older commit".to_owned());
+            let reason = answer
+                .err()
+                .unwrap_or_else(|| "it shows an older commit".to_owned());
             return Err(CommandError::user(format!(
                 "the app does not show \"{}\": {reason}",
                 commit.mark

@@ -28,7 +28,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
-    let Args { state, port, actors, rbac } = args;
+    let Args {
+        state,
+        port,
+        actors,
+        rbac,
+    } = args;
     let state = state_folder(state, "home", env)?;
     let mut config = HomeConfig::new(state);
     config.port = port;
@@ -37,7 +42,10 @@ pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
     runtime()?.block_on(async {
         let stop = interrupted();
         let home = Home::start(config).await.map_err(start_failed)?;
-        env.err(&format!("kubeconfig {}\n", home.kubeconfig_path().display()));
+        env.err(&format!(
+            "kubeconfig {}\n",
+            home.kubeconfig_path().display()
+        ));
         env.out(&format!("ready {}\n", home.url()))?;
         stop.await;
         home.shutdown().await;
@@ -65,9 +73,12 @@ pub(crate) fn state_folder(
     name: &str,
     env: &Env,
 ) -> Result<PathBuf, CommandError> {
-    let folder = asked.or_else(|| env.state_home().map(|home| home.join(name))).ok_or_else(|| {
-        CommandError::config("there is no home folder to keep state in").hint("name one: --state DIR")
-    })?;
+    let folder = asked
+        .or_else(|| env.state_home().map(|home| home.join(name)))
+        .ok_or_else(|| {
+            CommandError::config("there is no home folder to keep state in")
+                .hint("name one: --state DIR")
+        })?;
     std::path::absolute(&folder).map_err(CommandError::from)
 }
 

@@ -1,18 +1,14 @@
 //! `carto validate`: finds mistakes in chains, templates and workloads before anybody applies them.
 
-mod manifest;
-
 use std::{
-    collections::BTreeSet,
     io::Read,
     path::{Path, PathBuf},
 };
 
-use carto_core::validate::{self, Severity};
+use carto_core::validate::{self, Object, Place, Reading, Severity};
 use carto_server::SchemaCheck;
 use serde_json::Value;
 
-use self::manifest::{Manifest, Object};
 use crate::{commands::up::runtime, env::Env, error::CommandError};
 
 /// Checks manifests without a cluster
@@ -38,175 +34,175 @@ pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
     for file in &files {
         collect(file, 0, &mut manifests)?;
     }
-    let mut tally = Tally::default();
-    let mut known = Known::default();
-    for manifest in &manifests {
-        for object in &manifest.objects {
-            known.add(&object.value);
-        }
+    let mut mistakes = alone(&manifests);
+    mistakes.extend(together(&manifests));
+    let schema = runtime()?.block_on(against_schema(&manifests))?;
+    mistakes.extend(schema);
+    mistakes.sort_by_key(|mistake| (mistake.file, mistake.place));
+    let mut counts = [0, 0];
+    for Mistake {
+        file,
+        place: Place { line, column },
+        severity,
+        text,
+    } in &mistakes
+    {
+        counts[usize::from(*severity == Severity::Error)] += 1;
+        let name = &manifests[*file].name;
+        env.out(&format!("{name}:{line}:{column}: {severity}: {text}\n"))?;
     }
-    runtime()?.block_on(async {
-        let schema = SchemaCheck::start().await.map_err(|error| {
-            CommandError::internal(format!("cannot load the definitions: {error}"))
-        })?;
-        for manifest in &manifests {
-            check(manifest, &schema, &known, &mut tally, env).await?;
-        }
-        Ok::<(), CommandError>(())
-    })?;
-    tally.finish(manifests.len(), strict, env)
-}
-
-/// What was found so far.
-#[derive(Default)]
-struct Tally {
-    objects: usize,
-    errors: usize,
-    warnings: usize,
-}
-
-impl Tally {
-    fn finish(&self, files: usize, strict: bool, env: &Env) -> Result<(), CommandError> {
-        let Self { objects, errors, warnings } = self;
-        let summary =
-            format!("{files} files, {objects} objects of Carto: {errors} errors, {warnings} warnings");
-        if *errors > 0 || strict && *warnings > 0 {
-            return Err(CommandError::user(summary));
-        }
-        env.err(&format!("{summary}\n"));
-        Ok(())
+    let objects: usize = manifests
+        .iter()
+        .map(|manifest| ours(&manifest.reading).count())
+        .sum();
+    let [warnings, errors] = counts;
+    let summary = format!(
+        "{} files, {objects} objects of Carto: {errors} errors, {warnings} warnings",
+        manifests.len()
+    );
+    if errors > 0 || strict && warnings > 0 {
+        return Err(CommandError::user(summary));
     }
-
-    fn print(
-        &mut self,
-        env: &Env,
-        place: &str,
-        severity: Severity,
-        message: &str,
-    ) -> Result<(), CommandError> {
-        let word = match severity {
-            Severity::Error => {
-                self.errors += 1;
-                "error"
-            }
-            Severity::Warning => {
-                self.warnings += 1;
-                "warning"
-            }
-        };
-        env.out(&format!("{place}: {word}: {message}\n"))?;
-        Ok(())
-    }
-}
-
-/// The templates that the files define, to tell a misspelt name from one that lives elsewhere.
-#[derive(Default)]
-struct Known {
-    templates: BTreeSet<(String, String)>,
-}
-
-impl Known {
-    fn add(&mut self, object: &Value) {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("");
-        let kind = text("/kind");
-        if kind.ends_with("Template") {
-            self.templates.insert((kind.to_owned(), text("/metadata/name").to_owned()));
-        }
-    }
-
-    /// Templates that a blueprint names and no file defines, with the path of the name.
-    fn missing(&self, blueprint: &Value) -> Vec<(String, String)> {
-        let kinds_here: BTreeSet<&str> =
-            self.templates.iter().map(|(kind, _name)| kind.as_str()).collect();
-        let steps = blueprint.pointer("/spec/resources").and_then(Value::as_array);
-        let mut missing = Vec::new();
-        for (index, step) in steps.into_iter().flatten().enumerate() {
-            let Some(kind) = step.pointer("/templateRef/kind").and_then(Value::as_str) else { continue };
-            // Files without any template of the kind say nothing about which exist.
-            let Some(name) = step.pointer("/templateRef/name").and_then(Value::as_str) else { continue };
-            let known = self.templates.contains(&(kind.to_owned(), name.to_owned()));
-            if kinds_here.contains(kind) && !known {
-                missing.push((
-                    format!("spec.resources[{index}].templateRef.name"),
-                    format!("no file here defines the {kind} \"{name}\""),
-                ));
-            }
-        }
-        missing
-    }
-}
-
-async fn check(
-    manifest: &Manifest,
-    schema: &SchemaCheck,
-    known: &Known,
-    tally: &mut Tally,
-    env: &Env,
-) -> Result<(), CommandError> {
-    let file = &manifest.name;
-    if let Some((line, message)) = &manifest.broken {
-        return tally.print(env, &format!("{file}:{line}:1"), Severity::Error, message);
-    }
-    for object in manifest.objects.iter().filter(|object| object.is_ours()) {
-        tally.objects += 1;
-        let title = object.title();
-        for (line, message) in &object.duplicates {
-            let message = format!("{title}: {message}");
-            tally.print(env, &format!("{file}:{line}:1"), Severity::Error, &message)?;
-        }
-        for (path, message, severity) in mistakes(object, schema, known).await {
-            let (line, column) = object.place(&path);
-            let message = format!("{title}: {path}: {message}");
-            tally.print(env, &format!("{file}:{line}:{column}"), severity, &message)?;
-        }
-    }
+    env.err(&format!("{summary}\n"));
     Ok(())
 }
 
-/// Everything that is wrong with one object: path, what, how bad.
-async fn mistakes(
-    object: &Object,
-    schema: &SchemaCheck,
-    known: &Known,
-) -> Vec<(String, String, Severity)> {
-    let mut mistakes: Vec<_> = schema
-        .problems(&object.value)
-        .await
-        .into_iter()
-        .map(|(path, message)| (path, message, Severity::Error))
-        .collect();
-    let findings = validate::findings(&object.value).into_iter();
-    mistakes.extend(findings.map(|finding| (finding.path, finding.message, finding.severity)));
-    let missing = known.missing(&object.value).into_iter();
-    mistakes.extend(missing.map(|(path, message)| (path, message, Severity::Warning)));
+/// One file, read.
+struct Manifest {
+    name: String,
+    reading: Reading,
+}
+
+/// One mistake, where it is printed.
+struct Mistake {
+    file: usize,
+    place: Place,
+    severity: Severity,
+    text: String,
+}
+
+impl Mistake {
+    fn new(file: usize, place: Place, severity: Severity, text: String) -> Self {
+        Self {
+            file,
+            place,
+            severity,
+            text,
+        }
+    }
+}
+
+fn ours(reading: &Reading) -> impl Iterator<Item = &Object> {
+    reading.objects.iter().filter(|object| {
+        let version = object.value.get("apiVersion").and_then(Value::as_str);
+        version.is_some_and(|version| version.starts_with("carto.run/"))
+    })
+}
+
+/// What is wrong with each object, by itself.
+fn alone(manifests: &[Manifest]) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    for (file, manifest) in manifests.iter().enumerate() {
+        if let Some(broken) = &manifest.reading.broken {
+            let text = broken.message.clone();
+            mistakes.push(Mistake::new(file, broken.place, Severity::Error, text));
+        }
+        for object in ours(&manifest.reading) {
+            let title = object.title();
+            for (place, twice) in &object.duplicates {
+                let text = format!("{title}: {twice}");
+                mistakes.push(Mistake::new(file, *place, Severity::Error, text));
+            }
+            for finding in validate::findings(&object.value) {
+                let text = format!("{title}: {}: {}", finding.path, finding.message);
+                mistakes.push(Mistake::new(
+                    file,
+                    object.place(&finding),
+                    finding.severity,
+                    text,
+                ));
+            }
+        }
+    }
     mistakes
 }
 
+/// What is wrong with the objects of all files together.
+fn together(manifests: &[Manifest]) -> Vec<Mistake> {
+    let objects: Vec<(usize, &Object)> = manifests
+        .iter()
+        .enumerate()
+        .flat_map(|(file, manifest)| ours(&manifest.reading).map(move |object| (file, object)))
+        .collect();
+    let values: Vec<&Value> = objects
+        .iter()
+        .map(|(_file, object)| &object.value)
+        .collect();
+    validate::across(&values)
+        .into_iter()
+        .map(|(at, finding)| {
+            let (file, object) = objects[at];
+            let text = format!("{}: {}: {}", object.title(), finding.path, finding.message);
+            Mistake::new(file, object.place(&finding), finding.severity, text)
+        })
+        .collect()
+}
+
+/// What the API would refuse.
+async fn against_schema(manifests: &[Manifest]) -> Result<Vec<Mistake>, CommandError> {
+    let schema = SchemaCheck::start()
+        .await
+        .map_err(|error| CommandError::internal(format!("cannot load the definitions: {error}")))?;
+    let mut mistakes = Vec::new();
+    for (file, manifest) in manifests.iter().enumerate() {
+        for object in ours(&manifest.reading) {
+            for (path, message) in schema.problems(&object.value).await {
+                let place = object.place_of(&path);
+                let text = match path.as_str() {
+                    "" => format!("{}: {message}", object.title()),
+                    path => format!("{}: {path}: {message}", object.title()),
+                };
+                mistakes.push(Mistake::new(file, place, Severity::Error, text));
+            }
+        }
+    }
+    Ok(mistakes)
+}
+
 /// Reads a file, or every manifest below a folder in the order of names.
-fn collect(
-    path: &Path,
-    depth: usize,
-    manifests: &mut Vec<Manifest>,
-) -> Result<(), CommandError> {
+fn collect(path: &Path, depth: usize, manifests: &mut Vec<Manifest>) -> Result<(), CommandError> {
     let failed = |error: std::io::Error| {
         CommandError::user(format!("cannot read {}: {error}", path.display()))
+    };
+    let mut add = |name: String, text: &str| {
+        manifests.push(Manifest {
+            name,
+            reading: validate::read(text),
+        });
     };
     if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(failed)?;
-        manifests.push(Manifest::read("stdin".to_owned(), &text));
+        add("stdin".to_owned(), &text);
         return Ok(());
     }
     if !path.is_dir() {
         let text = std::fs::read_to_string(path).map_err(failed)?;
-        manifests.push(Manifest::read(path.display().to_string(), &text));
+        add(path.display().to_string(), &text);
         return Ok(());
     }
     if depth > MAX_DEPTH {
-        return Err(CommandError::user(format!("{} is nested too deep", path.display())));
+        return Err(CommandError::user(format!(
+            "{} is nested too deep",
+            path.display()
+        )));
     }
     let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+        .and_then(|entries| {
+            entries
+                .map(|entry| entry.map(|entry| entry.path()))
+                .collect()
+        })
         .map_err(failed)?;
     entries.sort();
     for entry in entries {

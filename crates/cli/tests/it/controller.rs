@@ -18,18 +18,37 @@ struct Cluster {
 
 impl Cluster {
     fn run(&self, args: &[&str]) -> String {
-        succeed(Command::new(&self.kubectl).arg("--kubeconfig").arg(&self.kubeconfig).args(args))
+        succeed(
+            Command::new(&self.kubectl)
+                .arg("--kubeconfig")
+                .arg(&self.kubeconfig)
+                .args(args),
+        )
     }
 
     fn apply(&self, folder: &Path, text: &str) {
         let file = folder.join("apply.yaml");
         std::fs::write(&file, text).unwrap();
-        self.run(&["apply", "--server-side", "--force-conflicts", "-f", file.to_str().unwrap()]);
+        self.run(&[
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "-f",
+            file.to_str().unwrap(),
+        ]);
     }
 
     fn field(&self, object: &str, path: &str) -> String {
         let output = format!("jsonpath={{{path}}}");
-        self.run(&["-n", NAMESPACE, "get", object, "--ignore-not-found", "-o", &output])
+        self.run(&[
+            "-n",
+            NAMESPACE,
+            "get",
+            object,
+            "--ignore-not-found",
+            "-o",
+            &output,
+        ])
     }
 
     fn wait_for(&self, object: &str, path: &str, value: &str) {
@@ -40,19 +59,41 @@ impl Cluster {
 
     fn say(&self, object: &str, status: &str) {
         let patch = format!("{{\"status\":{status}}}");
-        self.run(&["-n", NAMESPACE, "patch", object, "--subresource=status", "--type=merge", "-p", &patch]);
+        self.run(&[
+            "-n",
+            NAMESPACE,
+            "patch",
+            object,
+            "--subresource=status",
+            "--type=merge",
+            "-p",
+            &patch,
+        ]);
     }
 }
 
 #[test]
 fn the_sample_chain_moves_hop_by_hop_on_a_real_cluster() {
     let name = "the_sample_chain_moves_hop_by_hop";
-    let Some(kubeconfig) = carto_testkit::real::kubeconfig(name) else { return };
-    let Some(kubectl) = carto_testkit::real::kubectls(name).into_iter().next() else { return };
+    let Some(kubeconfig) = carto_testkit::real::kubeconfig(name) else {
+        return;
+    };
+    let Some(kubectl) = carto_testkit::real::kubectls(name).into_iter().next() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
-    let cluster = Cluster { kubectl, kubeconfig };
+    let cluster = Cluster {
+        kubectl,
+        kubeconfig,
+    };
     cluster.apply(folder.path(), &succeed(carto().args(["crds", "--actors"])));
-    cluster.run(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+    cluster.run(&[
+        "wait",
+        "--for=condition=Established",
+        "crd",
+        "--all",
+        "--timeout=60s",
+    ]);
     let namespace = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\n");
     cluster.apply(folder.path(), &namespace);
     cluster.apply(
@@ -64,7 +105,12 @@ fn the_sample_chain_moves_hop_by_hop_on_a_real_cluster() {
         ),
     );
     cluster.apply(folder.path(), CHAIN);
-    let controller = Serving::start(carto().arg("controller").arg("--kubeconfig").arg(&cluster.kubeconfig));
+    let controller = Serving::start(
+        carto()
+            .arg("controller")
+            .arg("--kubeconfig")
+            .arg(&cluster.kubeconfig),
+    );
     cluster.apply(
         folder.path(),
         &format!(
@@ -75,17 +121,29 @@ fn the_sample_chain_moves_hop_by_hop_on_a_real_cluster() {
 
     let url = "https://git.example.com/hello";
     cluster.wait_for("gitrepositories/hello", ".spec.url", url);
-    assert_eq!(cluster.field("images.kpack.io/hello", ".metadata.name"), "", "nothing before its input");
+    assert_eq!(
+        cluster.field("images.kpack.io/hello", ".metadata.name"),
+        "",
+        "nothing before its input"
+    );
     cluster.say(
         "gitrepositories/hello",
         r#"{"artifact":{"url":"http://artifacts/1.tar.gz","revision":"main@sha1:1111111111111111111111111111111111111111","digest":"sha256:1111111111111111111111111111111111111111111111111111111111111111","path":"1.tar.gz","lastUpdateTime":"2026-01-01T00:00:00Z"},"conditions":[{"type":"Ready","status":"True","reason":"Succeeded","message":"stored","lastTransitionTime":"2026-01-01T00:00:00Z"}]}"#,
     );
-    cluster.wait_for("images.kpack.io/hello", ".spec.source.blob.url", "http://artifacts/1.tar.gz");
+    cluster.wait_for(
+        "images.kpack.io/hello",
+        ".spec.source.blob.url",
+        "http://artifacts/1.tar.gz",
+    );
     cluster.say(
         "images.kpack.io/hello",
         r#"{"latestImage":"registry/hello@sha256:one","conditions":[{"type":"Ready","status":"True","lastTransitionTime":"2026-01-01T00:00:00Z"}]}"#,
     );
-    cluster.wait_for("configmaps/hello-config", ".data.image", "registry/hello@sha256:one");
+    cluster.wait_for(
+        "configmaps/hello-config",
+        ".data.image",
+        "registry/hello@sha256:one",
+    );
     let image = ".spec.template.spec.containers[0].image";
     cluster.wait_for("deployments/hello", image, "registry/hello@sha256:one");
     cluster.say(
@@ -97,9 +155,15 @@ fn the_sample_chain_moves_hop_by_hop_on_a_real_cluster() {
 
     // A rebuild that nobody asked for: only what depends on the image moves.
     let untouched = cluster.field("gitrepositories/hello", ".metadata.generation");
-    cluster.say("images.kpack.io/hello", r#"{"latestImage":"registry/hello@sha256:two"}"#);
+    cluster.say(
+        "images.kpack.io/hello",
+        r#"{"latestImage":"registry/hello@sha256:two"}"#,
+    );
     cluster.wait_for("deployments/hello", image, "registry/hello@sha256:two");
-    assert_eq!(cluster.field("gitrepositories/hello", ".metadata.generation"), untouched);
+    assert_eq!(
+        cluster.field("gitrepositories/hello", ".metadata.generation"),
+        untouched
+    );
 
     assert_eq!(controller.terminate(), Some(0));
     cluster.run(&["delete", "namespace", NAMESPACE, "--wait=false"]);

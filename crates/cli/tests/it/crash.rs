@@ -18,7 +18,9 @@ fn git(folder: &Path, args: &[&str]) {
 
 #[test]
 fn a_killed_home_goes_on_where_it_was_and_builds_nothing_twice() {
-    let Some(kubectl) = carto_testkit::real::kubectls("a_killed_home_goes_on").into_iter().next()
+    let Some(kubectl) = carto_testkit::real::kubectls("a_killed_home_goes_on")
+        .into_iter()
+        .next()
     else {
         return;
     };
@@ -32,7 +34,12 @@ fn a_killed_home_goes_on_where_it_was_and_builds_nothing_twice() {
     git(&sources, &["commit", "--quiet", "-m", "one"]);
 
     let run = |args: &[&str]| {
-        succeed(Command::new(&kubectl).arg("--kubeconfig").arg(state.join("kubeconfig")).args(args))
+        succeed(
+            Command::new(&kubectl)
+                .arg("--kubeconfig")
+                .arg(state.join("kubeconfig"))
+                .args(args),
+        )
     };
     let home = Serving::up(&state, &[]);
     let registry: serde_json::Value =
@@ -46,10 +53,23 @@ fn a_killed_home_goes_on_where_it_was_and_builds_nothing_twice() {
     );
     std::fs::write(folder.path().join("chain.yaml"), CHAIN).unwrap();
     std::fs::write(folder.path().join("workload.yaml"), workload).unwrap();
-    run(&["apply", "-f", folder.path().join("chain.yaml").to_str().unwrap()]);
-    run(&["apply", "-f", folder.path().join("workload.yaml").to_str().unwrap()]);
+    run(&[
+        "apply",
+        "-f",
+        folder.path().join("chain.yaml").to_str().unwrap(),
+    ]);
+    run(&[
+        "apply",
+        "-f",
+        folder.path().join("workload.yaml").to_str().unwrap(),
+    ]);
     let has_source = || {
-        let seen = run(&["get", "gitrepositories", "-o", "jsonpath={.items[*].metadata.name}"]);
+        let seen = run(&[
+            "get",
+            "gitrepositories",
+            "-o",
+            "jsonpath={.items[*].metadata.name}",
+        ]);
         (seen == "hello").then_some(())
     };
     eventually("the first object is stamped", has_source);
@@ -62,9 +82,20 @@ fn a_killed_home_goes_on_where_it_was_and_builds_nothing_twice() {
         (seen == "True").then_some(())
     };
     eventually("the workload is ready after the crash", ready);
-    let builds = || run(&["get", "builds.kpack.io", "-o", "jsonpath={.items[*].metadata.name}"]);
+    let builds = || {
+        run(&[
+            "get",
+            "builds.kpack.io",
+            "-o",
+            "jsonpath={.items[*].metadata.name}",
+        ])
+    };
     let before = builds();
-    assert_eq!(before.split_whitespace().count(), 1, "one commit, one build: {before}");
+    assert_eq!(
+        before.split_whitespace().count(),
+        1,
+        "one commit, one build: {before}"
+    );
     home.kill();
 
     let home = Serving::up(&state, &[]);
@@ -72,8 +103,16 @@ fn a_killed_home_goes_on_where_it_was_and_builds_nothing_twice() {
     assert_eq!(builds(), before, "a restart builds nothing");
     run(&["delete", "workload", "hello"]);
     let gone = || {
-        let kinds = "gitrepositories,images.kpack.io,builds.kpack.io,deployments,services,configmaps,pods";
-        let left = run(&["get", kinds, "-l", "carto.run/workload-name=hello", "-o", "name"]);
+        let kinds =
+            "gitrepositories,images.kpack.io,builds.kpack.io,deployments,services,configmaps,pods";
+        let left = run(&[
+            "get",
+            kinds,
+            "-l",
+            "carto.run/workload-name=hello",
+            "-o",
+            "name",
+        ]);
         let pods = run(&["get", "pods", "-o", "name"]);
         (left.is_empty() && pods.is_empty()).then_some(())
     };

@@ -5,7 +5,11 @@ use crate::process::{carto, eventually, finish, processes_that_mention};
 #[test]
 fn both_commits_arrive_and_no_process_stays() {
     let state = tempfile::tempdir().unwrap();
-    let output = finish(carto().args(["demo", "--once", "--state"]).arg(state.path()));
+    let output = finish(
+        carto()
+            .args(["demo", "--once", "--state"])
+            .arg(state.path()),
+    );
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{errors}");

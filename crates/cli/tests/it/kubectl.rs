@@ -12,7 +12,10 @@ struct Kubectl<'a> {
 impl Kubectl<'_> {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(self.program);
-        command.arg("--kubeconfig").arg(self.state.join("kubeconfig")).args(args);
+        command
+            .arg("--kubeconfig")
+            .arg(self.state.join("kubeconfig"))
+            .args(args);
         command.env("HOME", self.state);
         command
     }
@@ -34,7 +37,13 @@ fn with_each_kubectl(test: &str, check: impl Fn(&Kubectl<'_>, &Path)) {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         let home = Serving::up(&state, &["--actors", "none"]);
-        check(&Kubectl { program: &program, state: &state }, folder.path());
+        check(
+            &Kubectl {
+                program: &program,
+                state: &state,
+            },
+            folder.path(),
+        );
         assert_eq!(home.terminate(), Some(0));
     }
 }
@@ -47,20 +56,65 @@ fn everyday_commands_work() {
             kubectl.run(&["get", "serviceaccounts", "-n", "team-a", "-o", "name"]),
             "serviceaccount/default\n"
         );
-        let config = ["-n", "team-a", "get", "configmap", "settings", "-o", "jsonpath={.data.color}"];
-        kubectl.run(&["-n", "team-a", "create", "configmap", "settings", "--from-literal=color=red"]);
+        let config = [
+            "-n",
+            "team-a",
+            "get",
+            "configmap",
+            "settings",
+            "-o",
+            "jsonpath={.data.color}",
+        ];
+        kubectl.run(&[
+            "-n",
+            "team-a",
+            "create",
+            "configmap",
+            "settings",
+            "--from-literal=color=red",
+        ]);
         assert_eq!(kubectl.run(&config), "red");
         for (kind, patch, color) in [
-            ("json", r#"[{"op":"replace","path":"/data/color","value":"green"}]"#, "green"),
+            (
+                "json",
+                r#"[{"op":"replace","path":"/data/color","value":"green"}]"#,
+                "green",
+            ),
             ("merge", r#"{"data":{"color":"blue"}}"#, "blue"),
             ("strategic", r#"{"data":{"color":"white"}}"#, "white"),
         ] {
-            kubectl.run(&["-n", "team-a", "patch", "configmap", "settings", "--type", kind, "-p", patch]);
+            kubectl.run(&[
+                "-n",
+                "team-a",
+                "patch",
+                "configmap",
+                "settings",
+                "--type",
+                kind,
+                "-p",
+                patch,
+            ]);
             assert_eq!(kubectl.run(&config), color);
         }
-        kubectl.run(&["-n", "team-a", "label", "configmap", "settings", "tier=front"]);
+        kubectl.run(&[
+            "-n",
+            "team-a",
+            "label",
+            "configmap",
+            "settings",
+            "tier=front",
+        ]);
         assert_eq!(
-            kubectl.run(&["-n", "team-a", "get", "configmaps", "-l", "tier in (front)", "-o", "name"]),
+            kubectl.run(&[
+                "-n",
+                "team-a",
+                "get",
+                "configmaps",
+                "-l",
+                "tier in (front)",
+                "-o",
+                "name"
+            ]),
             "configmap/settings\n"
         );
         let manifest = folder.join("settings.yaml");
@@ -69,12 +123,22 @@ fn everyday_commands_work() {
         let manifest = manifest.to_str().unwrap();
         let refused = kubectl.fails(&["apply", "--server-side", "-f", manifest]);
         assert!(refused.contains("conflict"), "{refused}");
-        kubectl.run(&["apply", "--server-side", "--force-conflicts", "-f", manifest]);
+        kubectl.run(&[
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "-f",
+            manifest,
+        ]);
         assert_eq!(kubectl.run(&config), "black");
         kubectl.run(&["delete", "-f", manifest]);
         assert!(kubectl.fails(&config).contains("NotFound"));
         kubectl.run(&["delete", "namespace", "team-a"]);
-        assert!(kubectl.fails(&["get", "namespace", "team-a"]).contains("NotFound"));
+        assert!(
+            kubectl
+                .fails(&["get", "namespace", "team-a"])
+                .contains("NotFound")
+        );
     });
 }
 
@@ -88,13 +152,24 @@ fn a_workload_reads_well() {
         )
         .unwrap();
         kubectl.run(&["apply", "-f", file.to_str().unwrap()]);
-        kubectl.run(&["wait", "--for=condition=SupplyChainReady=false", "workload/lonely", "--timeout=30s"]);
+        kubectl.run(&[
+            "wait",
+            "--for=condition=SupplyChainReady=false",
+            "workload/lonely",
+            "--timeout=30s",
+        ]);
         let table = kubectl.run(&["get", "wld"]);
         let words: Vec<&str> = table.split_whitespace().collect();
-        assert_eq!(&words[..6], ["NAME", "SOURCE", "SUPPLYCHAIN", "READY", "REASON", "AGE"]);
+        assert_eq!(
+            &words[..6],
+            ["NAME", "SOURCE", "SUPPLYCHAIN", "READY", "REASON", "AGE"]
+        );
         assert!(table.contains("SupplyChainNotFound"), "{table}");
         let described = kubectl.run(&["describe", "workload", "lonely"]);
-        assert!(described.contains("no supply chain found where full selector"), "{described}");
+        assert!(
+            described.contains("no supply chain found where full selector"),
+            "{described}"
+        );
         let explained = kubectl.run(&["explain", "workload.spec.source"]);
         assert!(explained.contains("git"), "{explained}");
     });
@@ -113,12 +188,19 @@ fn mistakes_are_answered_as_a_cluster_answers_them() {
              selector: {a: b}\n  resources: [{name: x, templateRef: {kind: Nonsense, name: y}}]\n",
         );
         assert!(kind.contains("Unsupported value: \"Nonsense\""), "{kind}");
-        let unknown = refused("apiVersion: carto.run/v1alpha1\nkind: Nonsense\nmetadata: {name: bad}\n");
-        assert!(unknown.contains("no matches for kind \"Nonsense\""), "{unknown}");
+        let unknown =
+            refused("apiVersion: carto.run/v1alpha1\nkind: Nonsense\nmetadata: {name: bad}\n");
+        assert!(
+            unknown.contains("no matches for kind \"Nonsense\""),
+            "{unknown}"
+        );
         let syntax = refused("apiVersion: v1\nkind: [ConfigMap\n");
         assert!(syntax.contains("yaml"), "{syntax}");
         eventually("the server still answers", || {
-            kubectl.run(&["get", "namespaces", "-o", "name"]).contains("default").then_some(())
+            kubectl
+                .run(&["get", "namespaces", "-o", "name"])
+                .contains("default")
+                .then_some(())
         });
     });
 }

@@ -21,8 +21,11 @@ pub(crate) fn carto() -> Command {
 
 /// Runs a command to its end, within [`PATIENCE`].
 pub(crate) fn finish(command: &mut Command) -> Output {
-    let mut child =
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
     let read = |stream: Option<Box<dyn Read + Send>>| {
         thread::spawn(move || {
             let mut bytes = Vec::new();
@@ -72,7 +75,10 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts it and waits for the line that begins with `ready`.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the command starts");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
         let stdout = child.stdout.take().expect("stdout is piped");
         let (send, receive) = mpsc::channel();
         thread::spawn(move || {
@@ -134,14 +140,20 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
         if let Some(value) = look() {
             return value;
         }
-        assert!(begin.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "not within {} s: {what}",
+            PATIENCE.as_secs()
+        );
         thread::sleep(Duration::from_millis(50));
     }
 }
 
 /// Command lines of the processes that mention `text`.
 pub(crate) fn processes_that_mention(text: &str) -> Vec<String> {
-    let Ok(folders) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(folders) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     folders
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok())

@@ -30,12 +30,17 @@ impl Repository {
     /// Opens the repository in `folder`, or begins it there.
     pub(super) async fn open(folder: PathBuf) -> Result<Self, CommandError> {
         tokio::fs::create_dir_all(&folder).await.map_err(|error| {
-            CommandError::config(format!("cannot make the folder {}: {error}", folder.display()))
-                .hint("choose another place with --state DIR")
+            CommandError::config(format!(
+                "cannot make the folder {}: {error}",
+                folder.display()
+            ))
+            .hint("choose another place with --state DIR")
         })?;
         let repository = Self { folder };
         if !repository.folder.join(".git").exists() {
-            repository.git(&["init", "--quiet", "--initial-branch=main"]).await?;
+            repository
+                .git(&["init", "--quiet", "--initial-branch=main"])
+                .await?;
         }
         Ok(repository)
     }
@@ -50,17 +55,27 @@ impl Repository {
         let mark = format!("Hello from commit {number}");
         let subject = format!("Say hello, take {number}");
         let page = self.folder.join("index.html");
-        tokio::fs::write(&page, page_text(&mark)).await.map_err(|error| {
-            CommandError::config(format!("cannot write {}: {error}", page.display()))
-        })?;
+        tokio::fs::write(&page, page_text(&mark))
+            .await
+            .map_err(|error| {
+                CommandError::config(format!("cannot write {}: {error}", page.display()))
+            })?;
         self.git(&["add", "index.html"]).await?;
-        self.git(&["commit", "--quiet", "--no-verify", "--message", &subject]).await?;
+        self.git(&["commit", "--quiet", "--no-verify", "--message", &subject])
+            .await?;
         let id = self.git(&["rev-parse", "HEAD"]).await?;
-        Ok(Commit { id: id.trim().to_owned(), subject, mark })
+        Ok(Commit {
+            id: id.trim().to_owned(),
+            subject,
+            mark,
+        })
     }
 
     async fn commits(&self) -> u64 {
-        let count = self.git(&["rev-list", "--count", "HEAD"]).await.unwrap_or_default();
+        let count = self
+            .git(&["rev-list", "--count", "HEAD"])
+            .await
+            .unwrap_or_default();
         count.trim().parse().unwrap_or(0)
     }
 
@@ -68,8 +83,18 @@ impl Repository {
         let output = Command::new("git")
             .arg("-C")
             .arg(&self.folder)
-            .args(["-c", "user.name=Carto demo", "-c", "user.email=demo@carto.invalid"])
-            .args(["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"])
+            .args([
+                "-c",
+                "user.name=Carto demo",
+                "-c",
+                "user.email=demo@carto.invalid",
+            ])
+            .args([
+                "-c",
+                "commit.gpgsign=false",
+                "-c",
+                "core.hooksPath=/dev/null",
+            ])
             .args(arguments)
             .env_remove("GIT_DIR")
             .env_remove("GIT_WORK_TREE")

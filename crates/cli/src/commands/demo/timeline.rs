@@ -57,19 +57,27 @@ impl Timeline {
         for (resource, group, version, kind) in KINDS {
             let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
             let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind);
-            let selector = format!("carto.run/workload-name={name},carto.run/resource-name={resource}");
+            let selector =
+                format!("carto.run/workload-name={name},carto.run/resource-name={resource}");
             let stream = watcher(api, watcher::Config::default().labels(&selector));
             let objects = stream.filter_map(move |event| async move {
                 match event {
                     Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                        serde_json::to_value(object).ok().map(|object| (resource, object))
+                        serde_json::to_value(object)
+                            .ok()
+                            .map(|object| (resource, object))
                     }
                     _ => None,
                 }
             });
             events.push(objects.boxed());
         }
-        Self { events, latest: BTreeMap::new(), hops, ours: BTreeMap::new() }
+        Self {
+            events,
+            latest: BTreeMap::new(),
+            hops,
+            ours: BTreeMap::new(),
+        }
     }
 
     /// Waits until `commit` has come through every resource and prints a line for each.
@@ -86,14 +94,25 @@ impl Timeline {
         self.ours.clear();
         let mut since = begin;
         for resource in ["source", "image", "config", "deployment"] {
-            let signal = self.wait(resource, commit, before.as_deref(), begin, patience).await?;
+            let signal = self
+                .wait(resource, commit, before.as_deref(), begin, patience)
+                .await?;
             let now = Instant::now();
             self.collect_hops();
             let ours = self.ours.get(resource).copied();
-            line(env, now - begin, signal.resource, &signal.what, now - since, ours)?;
+            line(
+                env,
+                now - begin,
+                signal.resource,
+                &signal.what,
+                now - since,
+                ours,
+            )?;
             since = now;
         }
-        self.wait("service", commit, None, begin, patience).await.map(|signal| signal.what)
+        self.wait("service", commit, None, begin, patience)
+            .await
+            .map(|signal| signal.what)
     }
 
     async fn wait(
@@ -109,7 +128,8 @@ impl Timeline {
                 return Ok(Signal { resource, what });
             }
             let left = patience.saturating_sub(begin.elapsed());
-            let Ok(Some((seen, object))) = tokio::time::timeout(left, self.events.next()).await else {
+            let Ok(Some((seen, object))) = tokio::time::timeout(left, self.events.next()).await
+            else {
                 return Err(self.stuck(resource, patience));
             };
             self.latest.insert(seen, object);
@@ -122,7 +142,9 @@ impl Timeline {
         let text = |pointer: &str| object.pointer(pointer)?.as_str().map(str::to_owned);
         let image = self.images().filter(|image| Some(image.as_str()) != before);
         match resource {
-            "source" => text("/status/artifact/revision").filter(|revision| revision.contains(commit)),
+            "source" => {
+                text("/status/artifact/revision").filter(|revision| revision.contains(commit))
+            }
             "image" => image,
             "config" => {
                 let wanted = text("/data/image") == Some(image?);
@@ -131,7 +153,8 @@ impl Timeline {
             "deployment" => {
                 let wanted = text("/spec/template/spec/containers/0/image") == Some(image?);
                 let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64);
-                let settled = number("/status/observedGeneration") == number("/metadata/generation");
+                let settled =
+                    number("/status/observedGeneration") == number("/metadata/generation");
                 let replicas = number("/spec/replicas").unwrap_or(1);
                 let ready = number("/status/availableReplicas").unwrap_or(0) >= replicas
                     && number("/status/updatedReplicas").unwrap_or(0) >= replicas
@@ -177,7 +200,10 @@ impl Timeline {
 
 /// The heading of the columns that [`line`] prints.
 pub(super) fn heading(env: &Env) -> Result<(), CommandError> {
-    env.out(&format!("  {:>8}  {:<11} {:>8}  {:>8}  {}\n", "at", "hop", "took", "Carto", "signal"))?;
+    env.out(&format!(
+        "  {:>8}  {:<11} {:>8}  {:>8}  {}\n",
+        "at", "hop", "took", "Carto", "signal"
+    ))?;
     Ok(())
 }
 
@@ -192,6 +218,8 @@ pub(super) fn line(
 ) -> Result<(), CommandError> {
     let ours = ours.map_or_else(|| "-".to_owned(), output::duration);
     let (at, took) = (output::duration(at), output::duration(took));
-    env.out(&format!("  {at:>8}  {resource:<11} {took:>8}  {ours:>8}  {what}\n"))?;
+    env.out(&format!(
+        "  {at:>8}  {resource:<11} {took:>8}  {ours:>8}  {what}\n"
+    ))?;
     Ok(())
 }
