@@ -6,6 +6,7 @@ use crate::auth::{Credentials, PolicyCache};
 use crate::catalogue::{Catalogue, Resource};
 use crate::error::ApiError;
 use crate::logs::PodLogs;
+use crate::openapi::Documents;
 use crate::request::{Query, Target, Verb};
 use crate::store::{Store, WriteError};
 use crate::user::UserInfo;
@@ -18,6 +19,7 @@ pub(crate) struct Api {
     catalogue: RwLock<Arc<Catalogue>>,
     pub(crate) rbac: bool,
     pub(crate) policy: PolicyCache,
+    pub(crate) documents: Documents,
     pub(crate) credentials: Credentials,
     /// The certificate that clients trust, as PEM.
     pub(crate) trust: String,
@@ -50,12 +52,14 @@ impl Api {
         let ready = tokio::sync::watch::Sender::new(0);
         let address = OnceLock::new();
         let policy = PolicyCache::default();
+        let documents = Documents::default();
         Self {
             store,
             builtin,
             catalogue,
             rbac,
             policy,
+            documents,
             credentials,
             trust,
             pod_logs,

@@ -28,6 +28,7 @@ mod logs;
 mod meta;
 mod names;
 mod negotiate;
+mod openapi;
 mod pipeline;
 mod protobuf;
 mod request;

@@ -67,6 +67,11 @@ impl Api {
             "/healthz" | "/livez" | "/readyz" => {
                 Ok(self.health(path, incoming.query.get("verbose").is_some()))
             }
+            crate::openapi::ROOT => self.openapi(path, None, incoming.accept()),
+            "/openapi/v2" => self.openapi_v2(incoming.accept()),
+            _ if path.starts_with("/openapi/v3/") => {
+                self.openapi(path, incoming.query.text("hash"), incoming.accept())
+            }
             _ => Err(ApiError::PageNotFound),
         }
     }
