@@ -35,7 +35,10 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 }
 
 /// Returns the same as JSON values, as a server stores them.
-#[expect(clippy::missing_panics_doc, reason = "definitions always have a JSON form")]
+#[expect(
+    clippy::missing_panics_doc,
+    reason = "definitions always have a JSON form"
+)]
 pub fn crds_json() -> Vec<Value> {
     crds()
         .iter()

@@ -560,10 +560,9 @@ impl Listing {
         // The branch that HEAD points to was not asked for by name, but its commit is HEAD's.
         if let (Some(branch), Some(commit)) =
             (listing.default_branch.clone(), listing.commit("HEAD"))
+            && listing.commit(&branch).is_none()
         {
-            if listing.commit(&branch).is_none() {
-                listing.entries.push((branch, commit));
-            }
+            listing.entries.push((branch, commit));
         }
         listing
     }

@@ -180,9 +180,7 @@ impl Pattern {
             None => line.trim_end_matches(' ').to_owned(),
         };
         let include = rest.starts_with('!');
-        if include {
-            rest.remove(0);
-        } else if rest.starts_with("\\#") || rest.starts_with("\\!") {
+        if include || rest.starts_with("\\#") || rest.starts_with("\\!") {
             rest.remove(0);
         }
         let folders_only = rest.ends_with('/');

@@ -52,9 +52,10 @@ pub fn resolve_plain(text: &str) -> Scalar {
 ///
 /// Shape: the tag in long form (`tag:yaml.org,2002:int`) or a private one, which makes text.
 pub(crate) fn resolve_tagged(tag: &str, text: &str) -> Result<Scalar, String> {
-    let wanted = match tag.strip_prefix(LONG_PREFIX) {
-        Some(name @ ("bool" | "int" | "float" | "null" | "timestamp")) => name,
-        _ => return Ok(Scalar::String),
+    let Some(wanted @ ("bool" | "int" | "float" | "null" | "timestamp")) =
+        tag.strip_prefix(LONG_PREFIX)
+    else {
+        return Ok(Scalar::String);
     };
     let found = resolve_hinted(text, wanted == "timestamp");
     match (wanted, &found) {

@@ -292,7 +292,7 @@ impl Drop for Group {
 struct Secrets {
     config: Vec<OsString>,
     env: Vec<(&'static str, OsString)>,
-    _folder: Option<tempfile::TempDir>,
+    folder_guard: Option<tempfile::TempDir>,
 }
 
 impl Secrets {
@@ -300,7 +300,7 @@ impl Secrets {
         let mut secrets = Secrets {
             config: Vec::new(),
             env: Vec::new(),
-            _folder: None,
+            folder_guard: None,
         };
         let needs_folder = remote.ca.is_some() || matches!(remote.auth, Auth::Ssh { .. });
         let folder = if needs_folder {
@@ -364,7 +364,7 @@ impl Secrets {
             }
             _ => {}
         }
-        secrets._folder = folder;
+        secrets.folder_guard = folder;
         Ok(secrets)
     }
 

@@ -261,10 +261,9 @@ impl Ask {
             .query
             .get("mount")
             .and_then(|digest| digest.parse::<Digest>().ok())
+            && self.registry.blob_size(&mount).is_some()
         {
-            if self.registry.blob_size(&mount).is_some() {
-                return Ok(created(&format!("/v2/{name}/blobs/{mount}"), &mount));
-            }
+            return Ok(created(&format!("/v2/{name}/blobs/{mount}"), &mount));
         }
         let id = self.registry.begin_upload()?;
         if self.query.contains_key("digest") {

@@ -68,15 +68,15 @@ pub fn from_scale(
         let Some(path) = paths.get(&owned.api_version) else {
             continue;
         };
-        if let Some(path) = path.as_ref().filter(|path| owned.set.has(path)) {
-            if scale.fields.remove(&manager).is_none() {
-                // Somebody else set the replicas through the subresource.
-                owned.set = owned
-                    .set
-                    .difference(&[path.as_slice()].into_iter().collect());
-                if owned.set.is_empty() {
-                    continue;
-                }
+        if let Some(path) = path.as_ref().filter(|path| owned.set.has(path))
+            && scale.fields.remove(&manager).is_none()
+        {
+            // Somebody else set the replicas through the subresource.
+            owned.set = owned
+                .set
+                .difference(&[path.as_slice()].into_iter().collect());
+            if owned.set.is_empty() {
+                continue;
             }
         }
         if let Some(time) = parent.times.get(&manager) {
