@@ -11,6 +11,7 @@ use kube::Client;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::build::{BuildActor, Parts};
 use crate::config::{Actor, Config};
 use crate::events::Events;
 use crate::git::GitActor;
@@ -99,6 +100,7 @@ impl Actors {
             registry,
             servers,
         } = self;
+        let registry_host = servers.registry_host.clone();
         let events = Events::start(client.clone());
         // When one ends with an error, so do the others.
         let stop = cancel.child_token();
@@ -113,6 +115,23 @@ impl Actors {
             let stop = stop.clone();
             work.spawn(async move {
                 git.run(stop).await;
+                Ok(())
+            });
+        }
+        if actors.contains(&Actor::Build) {
+            let path = config.state_dir.join("build");
+            let parts = Parts {
+                state: path.clone(),
+                store: store.clone(),
+                registry: registry.clone(),
+                registry_host,
+                internal: config.internal.clone(),
+                logs: config.logs.clone(),
+            };
+            let build = BuildActor::open(client.clone(), parts, &events, stop.clone())
+                .map_err(ActorsError::state(&path))?;
+            work.spawn(async move {
+                build.run().await;
                 Ok(())
             });
         }

@@ -18,11 +18,14 @@ pub mod internal;
 pub mod logs;
 
 mod actors;
+mod build;
 mod conditions;
 mod config;
+mod credentials;
 mod deploy;
 mod events;
 mod git;
+mod names;
 mod servers;
 mod shell;
 

@@ -10,6 +10,7 @@
 
 pub mod archive;
 pub mod digest;
+pub mod download;
 pub mod git;
 pub mod ignore;
 pub mod listen;
