@@ -22,6 +22,7 @@ pub enum Suite {
 pub struct Summary {
     passed: usize,
     failures: Vec<String>,
+    left_out: usize,
 }
 
 impl Summary {
@@ -35,6 +36,12 @@ impl Summary {
             }
         }
     }
+
+    /// Says that a test is not run.
+    pub fn leave_out(&mut self, name: &str, reason: &str) {
+        println!("LEFT OUT {name}: {reason}");
+        self.left_out += 1;
+    }
 }
 
 /// Runs tests, and fails when one of them does.
@@ -46,6 +53,9 @@ pub fn run(suite: &Suite) -> anyhow::Result<()> {
         Suite::Ytt { dir, only } => ytt::run(dir, only)?,
     };
     let failed = summary.failures.len();
+    if summary.left_out > 0 {
+        println!("{} left out", summary.left_out);
+    }
     println!("{} passed, {failed} failed", summary.passed);
     anyhow::ensure!(failed == 0, "{failed} tests failed");
     Ok(())

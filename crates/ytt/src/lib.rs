@@ -2,6 +2,7 @@
 //!
 //! * [`inline`] evaluates one template many times, as a controller does.
 //! * [`workspace`] does what the command `ytt` does: files, libraries, schemas, overlays.
+//! * [`command`] is that command itself, from arguments to output.
 //!
 //! Nothing here reads files, clocks or the environment, and what an evaluation may cost is bounded
 //! by [`Limits`]. The behaviour is that of ytt 0.52.1, <https://github.com/carvel-dev/ytt>.
@@ -9,6 +10,7 @@
 
 mod annotation;
 mod bridge;
+pub mod command;
 mod error;
 mod fragment;
 pub mod inline;

@@ -121,13 +121,23 @@ pub struct Output {
 /// # Errors
 /// Whatever fails first.
 pub fn run(files: Vec<File>, options: &Options, host: &dyn Host) -> Result<Output, Error> {
+    let (result, messages) = run_and_listen(files, options, host);
+    let mut output = result?;
+    output.messages = messages;
+    Ok(output)
+}
+
+/// As [`run`]; gives what templates print even when they fail.
+pub(crate) fn run_and_listen(
+    files: Vec<File>,
+    options: &Options,
+    host: &dyn Host,
+) -> (Result<Output, Error>, Vec<String>) {
     let messages = Rc::new(RefCell::new(Vec::new()));
     let limits = options.limits.unwrap_or(Limits::COMMAND);
     let mut thread = crate::inline::thread(limits, &messages);
     let result = run_on(files, options, host, limits, &mut thread);
-    let mut output = result?;
-    output.messages = messages.take();
-    Ok(output)
+    (result, messages.take())
 }
 
 /// Evaluates one file that is known to be a template and nothing else, and prints the result.

@@ -3,6 +3,11 @@
 //! Source of the rules: ytt test/filetests/filetests.go, pkg/texttemplate/template_test.go,
 //! pkg/validations/validations_test.go.
 
+mod commands;
+pub mod disk;
+mod examples;
+mod go;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +54,8 @@ pub fn run(dir: &Path, only: &str) -> anyhow::Result<Summary> {
             summary.count(&name, check(&test));
         }
     }
+    commands::run_all(dir, only, &mut summary)?;
+    examples::run_all(dir, only, &mut summary)?;
     Ok(summary)
 }
 

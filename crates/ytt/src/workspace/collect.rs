@@ -61,11 +61,11 @@ fn files_from_path(
 ) -> Result<Vec<File>, String> {
     let (relative, path) = split_relative(path)?;
     let mut file = if path == "-" {
-        File::new("stdin.yml", host.stdin()?)
+        File::read("stdin.yml", host.stdin())
     } else if is_url(path) {
         let without_query = path.split('?').next().unwrap_or(path);
         let name = base_name(without_query);
-        File::new(name, host.get(path)?).described(format!("HTTP URL '{path}'"))
+        File::read(name, host.get(path)).described(format!("HTTP URL '{path}'"))
     } else {
         let kind = host
             .kind(path)
@@ -84,13 +84,8 @@ fn files_from_path(
 
 fn directory(path: &str, symlinks: &SymlinkOptions, host: &dyn Host) -> Result<Vec<File>, String> {
     let mut files = Vec::new();
-    let prefix = path.trim_end_matches('/');
-    for (found, kind) in host.walk(path)? {
-        let relative = found
-            .strip_prefix(prefix)
-            .unwrap_or(&found)
-            .trim_start_matches('/');
-        let relative = relative.to_owned();
+    for (relative, kind) in host.walk(path)? {
+        let found = clean(&format!("{path}/{relative}"));
         files.push(local_file(&found, &relative, kind, symlinks, host)?);
     }
     Ok(files)
@@ -113,7 +108,7 @@ fn local_file(
             ));
         }
     }
-    Ok(File::new(relative, host.read(path)?).described(format!("file {path}")))
+    Ok(File::read(relative, host.read(path)).described(format!("file {path}")))
 }
 
 fn check_symlink(path: &str, symlinks: &SymlinkOptions, host: &dyn Host) -> Result<(), String> {
@@ -134,6 +129,30 @@ fn check_symlink(path: &str, symlinks: &SymlinkOptions, host: &dyn Host) -> Resu
          (hint: symlinks are disallowed as a security feature, \
          use '--allow-symlink-destination' flags to override)"
     ))
+}
+
+/// The shortest path that leads to the same place, as far as its words tell.
+///
+/// Source: Go path/filepath `Clean`.
+fn clean(path: &str) -> String {
+    let is_rooted = path.starts_with('/');
+    let mut names: Vec<&str> = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." if names.last().is_some_and(|last| *last != "..") => {
+                names.pop();
+            }
+            ".." if is_rooted => {}
+            name => names.push(name),
+        }
+    }
+    let joined = names.join("/");
+    match (is_rooted, joined.is_empty()) {
+        (true, _) => format!("/{joined}"),
+        (false, true) => ".".to_owned(),
+        (false, false) => joined,
+    }
 }
 
 /// Whether a path is a directory or below it.
@@ -165,6 +184,20 @@ mod tests {
             Ok((Some("a"), "http://h/?a=b"))
         );
         assert!(split_relative("a=b=c").is_err());
+    }
+
+    #[test]
+    fn paths_are_cleaned_as_in_go() {
+        for (path, cleaned) in [
+            ("./a/b", "a/b"),
+            ("a//b/", "a/b"),
+            ("/../a", "/a"),
+            ("../a/../b", "../b"),
+            ("./.", "."),
+            ("a/..", "."),
+        ] {
+            assert_eq!(clean(path), cleaned, "{path}");
+        }
     }
 
     #[test]

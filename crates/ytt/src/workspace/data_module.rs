@@ -71,5 +71,5 @@ fn read(place: &Place, args: &Args<'_>) -> Result<Value, Error> {
         Some(path) => place.root.file(path)?,
         None => place.current.file(&path)?,
     };
-    Ok(Value::Str(Str::from(found.file.contents())))
+    Ok(Value::Str(Str::from(found.file.contents()?)))
 }

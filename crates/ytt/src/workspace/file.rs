@@ -26,7 +26,7 @@ pub struct File {
     original_path: String,
     path: String,
     description: String,
-    contents: Arc<[u8]>,
+    contents: Result<Arc<[u8]>, Arc<str>>,
     marked_type: Option<FileType>,
     marked_template: Option<bool>,
     /// Changed during a run: files of data values and schemas are not for output.
@@ -44,7 +44,7 @@ impl File {
             original_path: path.clone(),
             description: path.clone(),
             path,
-            contents: Arc::from(contents.into()),
+            contents: Ok(Arc::from(contents.into())),
             marked_type: None,
             marked_template: None,
             for_output: Cell::new(None),
@@ -56,7 +56,16 @@ impl File {
     /// A file whose contents are shared with others.
     pub(crate) fn shared(path: &str, contents: &Arc<[u8]>) -> Self {
         Self {
-            contents: Arc::clone(contents),
+            contents: Ok(Arc::clone(contents)),
+            ..Self::new(path, Vec::new())
+        }
+    }
+
+    /// A file as reading it went: whoever needs the contents of one that cannot be read fails with
+    /// this message.
+    pub fn read(path: impl Into<String>, contents: Result<Vec<u8>, String>) -> Self {
+        Self {
+            contents: contents.map(Arc::from).map_err(Arc::from),
             ..Self::new(path, Vec::new())
         }
     }
@@ -82,8 +91,14 @@ impl File {
     }
 
     /// The contents.
-    pub fn contents(&self) -> &[u8] {
-        &self.contents
+    ///
+    /// # Errors
+    /// When the file could not be read.
+    pub fn contents(&self) -> Result<&[u8], String> {
+        match &self.contents {
+            Ok(contents) => Ok(contents),
+            Err(problem) => Err(problem.to_string()),
+        }
     }
 
     /// Gives the file another path.

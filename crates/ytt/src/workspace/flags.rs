@@ -97,7 +97,10 @@ impl Reader<'_> {
                 without_comments: false,
                 strict: self.strict,
             };
-            let set = read(file.contents(), file.path(), options).map_err(|problem| {
+            let contents = file
+                .contents()
+                .map_err(|problem| format!("Reading file '{}': {problem}", file.path()))?;
+            let set = read(contents, file.path(), options).map_err(|problem| {
                 let description = file.description();
                 format!("Unmarshaling YAML data values file '{description}': {problem}")
             })?;
@@ -170,11 +173,14 @@ impl Reader<'_> {
                 "Expected '{path}' to be a file, but is a directory"
             ));
         };
+        let contents = file
+            .contents()
+            .map_err(|_| format!("Reading file '{path}'"))?;
         let (library, key) = library_and_key(given_key)?;
         let description = format!("(data-value-file arg) {key}={path}");
         let keys: Vec<&str> = key.split('.').collect();
-        let value = Value::text(star::Str::from(file.contents()));
-        let shown = String::from_utf8_lossy(file.contents());
+        let value = Value::text(star::Str::from(contents));
+        let shown = String::from_utf8_lossy(contents);
         Envelope::addressed(overlay(&keys, value, &description, &shown), library)
     }
 

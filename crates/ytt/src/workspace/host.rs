@@ -24,8 +24,8 @@ pub trait Host {
     /// When there is nothing, or it may not be looked at.
     fn kind(&self, path: &str) -> Result<EntryKind, String>;
 
-    /// Paths and kinds of everything below a directory but directories themselves; each path
-    /// begins with `directory`.
+    /// Paths and kinds of everything below a directory but directories themselves; the paths are
+    /// relative to the directory, with `/` between names.
     ///
     /// # Errors
     /// When something may not be looked at.
@@ -37,7 +37,7 @@ pub trait Host {
     /// When it cannot be read.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 
-    /// Everything that comes from standard input. May be called several times.
+    /// Everything that comes from standard input. Called once at most in a run.
     ///
     /// # Errors
     /// When it cannot be read.

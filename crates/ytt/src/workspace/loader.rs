@@ -98,7 +98,7 @@ impl TemplateLoader {
             without_comments: !file.is_template() && !file.is_library(),
             strict: self.options.strict,
         };
-        let set = read(file.contents(), file.path(), options).map_err(|problem| {
+        let set = read(file.contents()?, file.path(), options).map_err(|problem| {
             Error::new(format!(
                 "Unmarshaling YAML template '{}': {problem}",
                 file.description()
@@ -135,7 +135,7 @@ impl TemplateLoader {
             } else {
                 Unknown::Refuse
             };
-            let text = String::from_utf8_lossy(file.contents());
+            let text = String::from_utf8_lossy(file.contents()?);
             let name = Arc::from(file.path());
             let number = self.run.next_number();
             let translation = compile(&node, &name, &text, unknown, number).map_err(|problem| {
@@ -170,10 +170,10 @@ impl TemplateLoader {
         thread: &mut Thread,
     ) -> Result<(Exports, Str), Error> {
         if !file.is_template() && !file.is_library() {
-            return Ok((Exports::default(), Str::from(file.contents())));
+            return Ok((Exports::default(), Str::from(file.contents()?)));
         }
         let path = file.path();
-        let text = String::from_utf8_lossy(file.contents());
+        let text = String::from_utf8_lossy(file.contents()?);
         let name = Arc::from(path);
         let translation = compile_text(&text, &name, self.run.next_number())
             .map_err(|problem| Error::new(format!("Parsing text template '{path}': {problem}")))?;
@@ -199,7 +199,7 @@ impl TemplateLoader {
         file: &File,
         thread: &mut Thread,
     ) -> Result<Exports, Error> {
-        let text = String::from_utf8_lossy(file.contents());
+        let text = String::from_utf8_lossy(file.contents()?);
         let number = self.run.next_number();
         let source = Arc::new(Source::of_code(file.path(), &text));
         self.sources
