@@ -150,9 +150,6 @@ pub(crate) fn validate_update(
 /// Warnings about what was accepted.
 pub(crate) fn warnings(call: &Call, new: &Value, old: Option<&Value>) {
     let resource = &call.resource;
-    if let Some(deprecation) = &resource.deprecation {
-        call.warn(deprecation.clone());
-    }
     if resource.is_custom() {
         let before = old.map(meta::finalizers).unwrap_or_default();
         for finalizer in meta::finalizers(new) {

@@ -135,7 +135,7 @@ impl Api {
             query: Query::default(),
             agent: "kube-apiserver".to_owned(),
             warns_inert: false,
-            warnings: Mutex::default(),
+            warnings: Arc::default(),
         }
     }
 }
@@ -154,7 +154,7 @@ pub(crate) struct Call {
     pub(crate) agent: String,
     /// Nothing runs workloads, and clients are told.
     pub(crate) warns_inert: bool,
-    pub(crate) warnings: Mutex<Vec<String>>,
+    pub(crate) warnings: Arc<Mutex<Vec<String>>>,
 }
 
 impl Call {

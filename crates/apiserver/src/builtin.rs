@@ -7,7 +7,9 @@
 mod data;
 mod decode;
 mod defaults;
+mod prepare;
 mod quantity;
+mod tables;
 pub(crate) mod time;
 pub(crate) mod types;
 
@@ -18,6 +20,8 @@ use serde_json::{Map, Value};
 
 pub(crate) use data::components;
 use types::{Struct, StructId};
+
+use crate::kind::{Column, Part};
 
 /// A kind of the closed list.
 #[derive(Debug)]
@@ -122,7 +126,7 @@ impl BuiltinKind {
         object.insert("kind".to_owned(), Value::String(self.kind.clone()));
         let mut object = Value::Object(object);
         // An empty object has no wrong types.
-        drop(self.decode(&mut object));
+        drop(decode::decode(self.ty, &mut object));
         object
     }
 
@@ -140,16 +144,28 @@ impl BuiltinKind {
         if let Some(metadata) = metadata {
             object["metadata"] = metadata;
         }
+        prepare::convert(&self.kind, object);
         Ok(unknown)
+    }
+
+    /// Sets what the server sets when an object is written; `old` is `None` on create.
+    pub(crate) fn prepare(&self, object: &mut Value, old: Option<&Value>, part: Part) {
+        prepare::prepare(&self.kind, object, old, part);
+    }
+
+    /// Columns of tables.
+    pub(crate) fn columns(&self) -> Vec<Column> {
+        tables::columns(&self.kind)
+    }
+
+    /// The cells of an object in a table.
+    pub(crate) fn cells(&self, object: &Value, now_seconds: i64) -> Vec<Value> {
+        tables::cells(&self.kind, object, now_seconds)
     }
 
     /// Fills in defaults.
     pub(crate) fn default(&self, object: &mut Value) {
         defaults::default(self.ty, object);
-    }
-
-    fn go_type(&self) -> &'static Struct {
-        types::get(self.ty)
     }
 }
 

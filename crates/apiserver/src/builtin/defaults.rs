@@ -27,7 +27,7 @@ fn visit(ty: &'static Struct, fields: &mut Fields) {
     pods::apply(&ty.name, fields);
     for field in &ty.fields {
         if let Some(default) = &field.default
-            && !fields.contains_key(&field.name)
+            && fields.get(&field.name).is_none_or(Value::is_null)
         {
             fields.insert(field.name.clone(), default.clone());
         }

@@ -108,6 +108,11 @@ impl Quantity {
         self.nano.cmp(&other.nano)
     }
 
+    /// Whether it is above zero.
+    pub(crate) fn is_positive(self) -> bool {
+        self.nano > 0
+    }
+
     /// Whether it is below zero.
     pub(crate) fn is_negative(self) -> bool {
         self.nano < 0

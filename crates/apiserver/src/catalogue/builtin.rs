@@ -12,7 +12,7 @@ use super::resource::{Extra, Resource, Rows, Scaling};
 use crate::builtin::{self, BuiltinKind};
 use crate::error::FieldError;
 use crate::kind::{Column, KindRules, Part};
-use crate::{names, table};
+use crate::names;
 
 /// Kinds of the data that are not served: storing them without doing what they ask for would be a lie.
 const NOT_SERVED: &[&str] = &[
@@ -53,7 +53,7 @@ const GENERATIONS: &[&str] = &[
     "CustomResourceDefinition",
     "DaemonSet",
     "Deployment",
-    "HorizontalPodAutoscaler",
+    "EndpointSlice",
     "Ingress",
     "Job",
     "NetworkPolicy",
@@ -113,7 +113,9 @@ fn resource(kind: &'static BuiltinKind) -> Resource {
         unconditional_update: true,
         returns_deleted: is_one_of(RETURNED_WHEN_DELETED),
         inert: is_one_of(RUN),
-        deprecation: None,
+        deprecation: is_one_of(&["Endpoints"]).then(|| {
+            "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()
+        }),
     }
 }
 
@@ -227,14 +229,16 @@ impl KindRules for Builtin {
         }
     }
 
+    fn prepare(&self, new: &mut Value, old: Option<&Value>, part: Part) {
+        self.kind.prepare(new, old, part);
+    }
+
     fn columns(&self) -> Vec<Column> {
-        vec![Column::name(), Column::age()]
+        self.kind.columns()
     }
 
     fn cells(&self, object: &Value, now_seconds: i64) -> Vec<Value> {
-        let created = object["metadata"]["creationTimestamp"].as_str();
-        let age = created.map_or_else(|| "<unknown>".into(), |t| table::age(t, now_seconds));
-        vec![object["metadata"]["name"].clone(), age.into()]
+        self.kind.cells(object, now_seconds)
     }
 
     fn selectable(&self, object: &Value, field: &str) -> Option<String> {

@@ -77,8 +77,6 @@ impl Api {
             clear_status(resource, &mut object);
         }
         meta::prepare_create(&mut object, resource.rules.counts_generations());
-        resource.rules.prepare(&mut object, None, Part::Main);
-        resource.rules.default(&mut object);
         let manager = fields::manager(call, &options.field_manager);
         let applied = object["metadata"]["managedFields"]
             .as_array()
@@ -86,6 +84,8 @@ impl Api {
         if !applied {
             fields::track(call, manager, Part::Main, None, &mut object);
         }
+        resource.rules.prepare(&mut object, None, Part::Main);
+        resource.rules.default(&mut object);
         let guards = admission::before_create(self, call, &mut object, &name)?;
         let mut errors = meta::validate_create(&object, &*resource.rules);
         errors.extend(resource.rules.validate(&object, None, Part::Main));

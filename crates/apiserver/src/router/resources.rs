@@ -1,6 +1,6 @@
 //! Requests for objects and collections, handed to the pipelines.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -61,13 +61,17 @@ impl Api {
             query: incoming.query,
             agent,
             warns_inert: self.pod_logs.is_none(),
-            warnings: Mutex::default(),
+            warnings: Arc::default(),
         };
         let body = Payload {
             bytes: body,
             content_type,
         };
-        match sub {
+        if let Some(deprecation) = &call.resource.deprecation {
+            call.warn(deprecation.clone());
+        }
+        let warnings = Arc::clone(&call.warnings);
+        let answer = match sub {
             Sub::Part(part) => {
                 self.part_request(call, part, verb, &body, accept.as_deref())
                     .await
@@ -76,7 +80,11 @@ impl Api {
                 self.extra_request(&call, extra, verb, &body, accept.as_deref())
                     .await
             }
-        }
+        };
+        let mut response = answer.unwrap_or_else(|error| respond::error(&error));
+        let warnings = warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        respond::warn(&mut response, &warnings);
+        Ok(response)
     }
 
     async fn part_request(
@@ -139,9 +147,7 @@ impl Api {
             Verb::Delete => {
                 let options = body.delete_options(&call)?;
                 match self.delete(&call, &options).await? {
-                    Deleted::Gone(status) => {
-                        Ok(self.with_warnings(&call, respond::status(&status)))
-                    }
+                    Deleted::Gone(status) => Ok(respond::status(&status)),
                     Deleted::Object(object) => {
                         Ok(self.reply(&call, part, StatusCode::OK, &object, form))
                     }
@@ -188,24 +194,13 @@ impl Api {
         object: &Outcome,
         form: Form,
     ) -> Response<ApiBody> {
-        let response = match (part, &call.resource.scaling, form.shape) {
+        match (part, &call.resource.scaling, form.shape) {
             (Part::Scale, Some(scaling), Shape::Object) => {
                 let scale = scale_of(&object.value(&call.resource), scaling);
                 respond::json(code, crate::pipeline::to_json(&scale))
             }
             _ => respond::object(call, code, object, form),
-        };
-        self.with_warnings(call, response)
-    }
-
-    pub(crate) fn with_warnings(
-        &self,
-        call: &Call,
-        mut response: Response<ApiBody>,
-    ) -> Response<ApiBody> {
-        let warnings = call.warnings.lock().unwrap_or_else(PoisonError::into_inner);
-        respond::warn(&mut response, &warnings);
-        response
+        }
     }
 
     async fn extra_request(

@@ -1,5 +1,6 @@
 //! The server as its clients see it.
 
+mod answers;
 mod crash;
 mod definitions;
 mod fixtures;

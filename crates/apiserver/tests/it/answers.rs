@@ -1,0 +1,126 @@
+//! Scripts of requests, whose answers must be those of a kube-apiserver.
+//!
+//! A script is `data/scripts/NAME.yaml`: each document is an object to create, or a request. What a kube-apiserver
+//! v1.36.3 answers is in `data/answers/NAME.json.gz`; it ran without the admission plugins ServiceAccount,
+//! DefaultTolerationSeconds and Priority, which prepare pods for nodes. With `CARTO_TEST_KUBECONFIG` the scripts also run
+//! against that cluster and its answers are compared with the recorded ones; with `CARTO_TEST_RECORD` as well, they are
+//! recorded anew.
+
+mod differences;
+mod mask;
+mod script;
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kube::Client;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::{Value, json};
+
+use self::script::{Answer, Script};
+use crate::fixtures::{admin, server};
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
+}
+
+fn scripts() -> Vec<Script> {
+    let mut paths: Vec<_> = std::fs::read_dir(data().join("scripts"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    paths.iter().map(|path| Script::read(path)).collect()
+}
+
+fn recorded(script: &Script) -> Vec<Answer> {
+    let path = data().join(format!("answers/{}.json.gz", script.name));
+    let file = std::fs::File::open(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; record it first", path.display()));
+    serde_json::from_reader(flate2::read::GzDecoder::new(file)).unwrap()
+}
+
+fn write(name: &str, content: &impl serde::Serialize) {
+    let file = std::fs::File::create(data().join(name)).unwrap();
+    let mut out = flate2::GzBuilder::new().write(file, flate2::Compression::best());
+    serde_json::to_writer(&mut out, content).unwrap();
+    out.finish().unwrap();
+}
+
+/// Records the answers to a script and, for the one that creates objects of all kinds, how these look in protobuf.
+async fn record(script: &Script, client: &Client) {
+    let mut messages = vec![];
+    let answers = script
+        .run_and(client, async |collection, created| {
+            let name = created.body["metadata"]["name"]
+                .as_str()
+                .unwrap_or_default();
+            if script.name != "objects" || name.is_empty() {
+                return;
+            }
+            let path = format!("{collection}/{name}");
+            let bytes = script::get(client, &path, "application/vnd.kubernetes.protobuf").await;
+            let object = script::get(client, &path, "application/json").await;
+            let object: Value = serde_json::from_slice(&object).unwrap();
+            messages.push(json!({"object": object, "message": STANDARD.encode(bytes)}));
+        })
+        .await;
+    write(&format!("answers/{}.json.gz", script.name), &answers);
+    if !messages.is_empty() {
+        write("messages.json.gz", &messages);
+    }
+}
+
+/// Runs all scripts and fails with all differences.
+async fn check(client: &Client, of_subject: bool) {
+    let mut report = String::new();
+    for script in scripts() {
+        let answers = script.run(client).await;
+        let expected = recorded(&script);
+        assert_eq!(
+            answers.len(),
+            expected.len(),
+            "{}: record it anew",
+            script.name
+        );
+        for ((step, expected), found) in script.steps.iter().zip(&expected).zip(&answers) {
+            let known = if of_subject { &*step.differs } else { &[] };
+            let differences = differences::of(expected, found, known);
+            if !differences.is_empty() {
+                report.push_str(&format!("{}: {}\n", script.name, step.title()));
+                for difference in differences {
+                    report.push_str(&format!("    {difference}\n"));
+                }
+            }
+        }
+    }
+    assert!(report.is_empty(), "- expected, + found:\n{report}");
+}
+
+#[tokio::test]
+async fn answers_are_those_of_kubernetes() {
+    let server = server().await;
+    check(&admin(&server), true).await;
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn recorded_answers_are_still_given() {
+    let Some(path) = std::env::var_os("CARTO_TEST_KUBECONFIG") else {
+        eprintln!("skipped: CARTO_TEST_KUBECONFIG names no kubeconfig");
+        return;
+    };
+    let kubeconfig = Kubeconfig::read_from(path).unwrap();
+    let options = KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options);
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let client = Client::try_from(config.await.unwrap()).unwrap();
+    if std::env::var_os("CARTO_TEST_RECORD").is_some() {
+        for script in scripts() {
+            record(&script, &client).await;
+        }
+        return;
+    }
+    check(&client, false).await;
+}
