@@ -1,4 +1,5 @@
-//! Measures the controllers against a real API: `measure KUBECONFIG CONTROLLER [N] [--specless]`.
+//! Measures the controllers against a real API: `measure KUBECONFIG CONTROLLER [N] [--specless]
+//! [--no-ytt]`.
 //!
 //! CONTROLLER is the example `controller`, started as a process of its own so that its CPU and memory are its own. The
 //! load: N Workloads in N/10 namespaces, a chain of four objects whose outputs exist as soon as the object does (a
@@ -32,15 +33,17 @@ const CONCURRENCY: usize = 32;
 async fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [kubeconfig, controller, rest @ ..] = args.as_slice() else {
-        return Err("usage: measure KUBECONFIG CONTROLLER [N] [--specless]".into());
+        return Err("usage: measure KUBECONFIG CONTROLLER [N] [--specless] [--no-ytt]".into());
     };
     let count = rest.iter().find_map(|arg| arg.parse().ok()).unwrap_or(1500);
     let specless = rest.iter().any(|arg| arg == "--specless");
+    let ytt = !rest.iter().any(|arg| arg == "--no-ytt");
     let bench = Bench {
         client: client(kubeconfig).await?,
         kubeconfig: kubeconfig.into(),
         controller: controller.into(),
         count,
+        ytt,
         kind: if specless {
             Kind::ConfigMap
         } else {
@@ -107,6 +110,7 @@ struct Bench {
     kubeconfig: PathBuf,
     controller: PathBuf,
     count: usize,
+    ytt: bool,
     kind: Kind,
 }
 
@@ -216,7 +220,15 @@ impl Bench {
         }
         let kind = self.kind;
         let commit = "$(workload.spec.source.git.ref.commit)$";
-        let ytt = kind.ytt();
+        let config = if self.ytt {
+            json!({"configPath": kind.path("config"), "ytt": kind.ytt()})
+        } else {
+            let object = kind.object(
+                "$(workload.metadata.name)$-config",
+                &json!({"config": "config of $(image)$"}),
+            );
+            json!({"configPath": kind.path("config"), "template": object})
+        };
         let templates = [
             (
                 "clustersourcetemplates",
@@ -234,12 +246,7 @@ impl Bench {
                 "template": kind.object("$(workload.metadata.name)$-image",
                     &json!({"image": "registry/app:$(source.revision)$"}))}),
             ),
-            (
-                "clusterconfigtemplates",
-                "ClusterConfigTemplate",
-                json!({
-                "configPath": kind.path("config"), "ytt": ytt}),
-            ),
+            ("clusterconfigtemplates", "ClusterConfigTemplate", config),
             (
                 "clustertemplates",
                 "ClusterTemplate",

@@ -2,7 +2,9 @@
 //!
 //! What client-go's recorder does, with two differences: nothing limits the rate of an object's events, so that no real
 //! change stays without one, and the buffer is counted, so that what is dropped is known. Identical events raise the
-//! count of one; too many that differ only in their text become a combined one. Source: client-go
+//! count of one; too many that differ only in their text become a combined one. While many wait, what one pass says of
+//! outputs, and of health, is said in one event each, and while owners wait for a pass, events keep out of their way:
+//! one is written at a time. Source: client-go
 //! `tools/record/events_cache.go`.
 //!
 //! Bounds: [`PENDING_MAX`] events wait, [`REMEMBERED_MAX`] are remembered for being counted.
@@ -17,7 +19,7 @@ use carto_core::realize::EventRecord;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::metrics::{Metrics, Verb};
@@ -34,6 +36,10 @@ const WRITERS: usize = 4;
 const SIMILAR_MAX: usize = 25;
 /// Over this time similar events are counted.
 const SIMILAR_WINDOW: Duration = Duration::from_mins(10);
+/// While more than this wait, events of one pass and reason are joined.
+const CROWDED: usize = 128;
+/// Joined texts are no longer than this. The API allows 1024 bytes.
+const JOINED_MAX_BYTES: usize = 1000;
 /// Tries per event, a second apart and more.
 const TRIES: u32 = 4;
 
@@ -55,6 +61,9 @@ struct Note {
     at: Timestamp,
 }
 
+/// Tells whether the API has more important work than events.
+pub(crate) type Busy = Box<dyn Fn() -> bool + Send + Sync>;
+
 /// Where events are handed in. Never blocks.
 pub(crate) struct Recorder {
     writers: Vec<mpsc::UnboundedSender<Note>>,
@@ -64,12 +73,18 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder and its writers, which end when the recorder is dropped and everything is written.
+    /// A recorder and its writers, which end when the recorder is dropped and everything is written. `busy` tells
+    /// whether there is more important work for the API.
     pub(crate) fn new(
         wire: &Wire,
         metrics: &Arc<Metrics>,
+        busy: Busy,
     ) -> (Self, Vec<impl Future<Output = ()> + use<>>) {
         let pending = Arc::new(AtomicUsize::new(0));
+        let manners = Arc::new(Manners {
+            busy,
+            one: Semaphore::new(1),
+        });
         let (senders, writers) = (0..WRITERS)
             .map(|_| {
                 let (sender, receiver) = mpsc::unbounded_channel();
@@ -77,6 +92,7 @@ impl Recorder {
                     wire: wire.clone(),
                     metrics: Arc::clone(metrics),
                     pending: Arc::clone(&pending),
+                    manners: Arc::clone(&manners),
                     correlator: Correlator::default(),
                 };
                 (sender, writer.run(receiver))
@@ -97,6 +113,11 @@ impl Recorder {
         let hash = self.hasher.hash_one(&regarding.uid);
         let writer = usize::try_from(hash % WRITERS as u64).expect("a handful");
         let at = Timestamp::now();
+        let records = if self.pending() > CROWDED {
+            joined(records)
+        } else {
+            records
+        };
         for record in records {
             // The channel is bounded here rather than by its type, for a common bound of all writers.
             if self.pending.fetch_add(1, Ordering::Relaxed) >= PENDING_MAX {
@@ -121,17 +142,53 @@ impl Recorder {
     }
 }
 
+/// Joins the records of a pass that have the same reason, but for what was done to objects.
+fn joined(records: Vec<EventRecord>) -> Vec<EventRecord> {
+    let mut out: Vec<EventRecord> = Vec::new();
+    for record in records {
+        let apart = record.reason.starts_with("StampedObject");
+        let same = out.iter_mut().find(|one| {
+            !apart
+                && one.reason == record.reason
+                && one.component == record.component
+                && one.message.len() + record.message.len() < JOINED_MAX_BYTES
+        });
+        if let Some(one) = same {
+            one.message.push_str("; ");
+            one.message.push_str(&record.message);
+        } else {
+            out.push(record);
+        }
+    }
+    out
+}
+
+/// Events let others go first.
+struct Manners {
+    busy: Busy,
+    one: Semaphore,
+}
+
 struct Writer {
     wire: Wire,
     metrics: Arc<Metrics>,
     pending: Arc<AtomicUsize>,
+    manners: Arc<Manners>,
     correlator: Correlator,
 }
 
 impl Writer {
     async fn run(mut self, mut notes: mpsc::UnboundedReceiver<Note>) {
         while let Some(note) = notes.recv().await {
+            let manners = Arc::clone(&self.manners);
+            // Closed by nobody; were it, there would be nothing to wait for.
+            let turn = if (manners.busy)() {
+                manners.one.acquire().await.ok()
+            } else {
+                None
+            };
             self.write(&note).await;
+            drop(turn);
             self.pending.fetch_sub(1, Ordering::Relaxed);
         }
     }

@@ -32,6 +32,10 @@ impl Kind {
         }
     }
 
+    pub(crate) fn is_blueprint(self) -> bool {
+        matches!(self, Self::ClusterSupplyChain | Self::ClusterDelivery)
+    }
+
     pub(crate) fn plural(self) -> &'static str {
         match self {
             Self::Workload => "workloads",

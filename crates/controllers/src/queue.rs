@@ -103,9 +103,13 @@ struct Tenant {
 struct Inner {
     entries: HashMap<Key, Entry>,
     tenants: HashMap<Arc<str>, Tenant>,
+    /// Blueprints, before anybody else: they are few, and many wait for what they say.
+    first: VecDeque<Key>,
     /// Tenants with waiting keys, in turn.
     ring: VecDeque<Arc<str>>,
     delayed: BTreeMap<(Instant, u64), Key>,
+    /// Only blueprints are handed out.
+    blueprints_only: bool,
     tickets: u64,
     running: usize,
     waiting: usize,
@@ -204,6 +208,18 @@ impl Queue {
         (inner.waiting, inner.running)
     }
 
+    /// Whether only blueprints are handed out, for the time being.
+    pub(crate) fn blueprints_only(&self, only: bool) {
+        self.lock().blueprints_only = only;
+        self.ready.notify_one();
+    }
+
+    /// Whether no blueprint waits or runs.
+    pub(crate) fn blueprints_done(&self) -> bool {
+        let inner = self.lock();
+        inner.first.is_empty() && !inner.entries.keys().any(|key| key.kind.is_blueprint())
+    }
+
     /// Whether nothing waits, runs or is delayed.
     pub(crate) fn is_idle(&self) -> bool {
         self.lock().entries.is_empty()
@@ -251,12 +267,16 @@ impl Inner {
         if let Some(entry) = self.entries.get_mut(key) {
             entry.state = State::Waiting;
         }
+        self.waiting += 1;
+        if key.kind.is_blueprint() {
+            self.first.push_back(key.clone());
+            return;
+        }
         let tenant = self.tenants.entry(Arc::clone(&key.namespace)).or_default();
         if tenant.waiting.is_empty() {
             self.ring.push_back(Arc::clone(&key.namespace));
         }
         tenant.waiting.push_back(key.clone());
-        self.waiting += 1;
     }
 
     fn promote(&mut self, now: Instant) {
@@ -270,6 +290,12 @@ impl Inner {
     }
 
     fn take(&mut self, per_tenant: usize) -> Option<Turn> {
+        if let Some(key) = self.first.pop_front() {
+            return Some(self.begin(key));
+        }
+        if self.blueprints_only {
+            return None;
+        }
         for _ in 0..self.ring.len() {
             let name = self.ring.pop_front()?;
             let tenant = self
@@ -288,29 +314,35 @@ impl Inner {
             if !tenant.waiting.is_empty() {
                 self.ring.push_back(name);
             }
-            self.waiting -= 1;
-            self.running += 1;
-            let entry = self
-                .entries
-                .get_mut(&key)
-                .expect("a waiting key has an entry");
-            entry.state = State::Running;
-            entry.dirty = false;
-            entry.marks.clear();
-            let read_at = entry.read_at.take();
-            let attempts = entry.attempts;
-            return Some(Turn {
-                key,
-                read_at,
-                attempts,
-            });
+            return Some(self.begin(key));
         }
         None
     }
 
+    fn begin(&mut self, key: Key) -> Turn {
+        self.waiting -= 1;
+        self.running += 1;
+        let entry = self
+            .entries
+            .get_mut(&key)
+            .expect("a waiting key has an entry");
+        entry.state = State::Running;
+        entry.dirty = false;
+        entry.marks.clear();
+        let read_at = entry.read_at.take();
+        let attempts = entry.attempts;
+        Turn {
+            key,
+            read_at,
+            attempts,
+        }
+    }
+
     fn done(&mut self, key: &Key, next: Next, now: Instant) -> bool {
         self.running -= 1;
-        if let Some(tenant) = self.tenants.get_mut(&key.namespace) {
+        if !key.kind.is_blueprint()
+            && let Some(tenant) = self.tenants.get_mut(&key.namespace)
+        {
             tenant.running -= 1;
             if tenant.running == 0 && tenant.waiting.is_empty() {
                 self.tenants.remove(&key.namespace);

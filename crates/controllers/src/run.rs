@@ -29,6 +29,9 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// steps does not keep everybody else waiting.
 const THINKING_PER_PROCESSOR: usize = 2;
 
+/// At the start, blueprints are examined before any owner, but owners do not wait longer than this.
+const BLUEPRINTS_FIRST: Duration = Duration::from_secs(3);
+
 /// How the controllers are run.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -138,7 +141,9 @@ impl Controllers {
             tasks: tasks.clone(),
         });
         let recorder = events.then(|| {
-            let (recorder, run) = Recorder::new(&wire, &metrics);
+            let waiting = Arc::clone(&queue);
+            let busy = move || waiting.depth().0 > 0;
+            let (recorder, run) = Recorder::new(&wire, &metrics, Box::new(busy));
             for writer in run {
                 writers.spawn(writer);
             }
@@ -327,10 +332,24 @@ async fn dispatch(dispatch: Dispatch) {
         tokio::select! {
             () = cancel.cancelled() => return,
             _ = leading.wait_for(|leading| !*leading) => {}
-            () = hand_out(&executor, &slots, &term, &tasks) => {}
+            ((), ()) = async { tokio::join!(begin_with_blueprints(&executor), hand_out(&executor, &slots, &term, &tasks)) } => {}
         }
         term.cancel();
     }
+}
+
+/// Owners that find their blueprint unexamined would say so in a status, and all of them again a moment later.
+async fn begin_with_blueprints(executor: &Executor) {
+    executor.queue.blueprints_only(true);
+    let done = async {
+        while !executor.queue.blueprints_done() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    if tokio::time::timeout(BLUEPRINTS_FIRST, done).await.is_err() {
+        tracing::info!("going on although not all blueprints could be examined");
+    }
+    executor.queue.blueprints_only(false);
 }
 
 async fn hand_out(

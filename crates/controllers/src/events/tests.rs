@@ -24,7 +24,7 @@ fn start() -> (Recorder, Fake, Arc<Metrics>) {
     let (client, fake) = fake::client();
     let metrics = Arc::new(Metrics::default());
     let wire = Wire::new(client, Arc::clone(&metrics), Duration::from_secs(5));
-    let (recorder, writers) = Recorder::new(&wire, &metrics);
+    let (recorder, writers) = Recorder::new(&wire, &metrics, Box::new(|| false));
     for writer in writers {
         tokio::spawn(writer);
     }
@@ -127,6 +127,21 @@ async fn many_similar_events_are_combined() {
     );
     combined.json(&json!({}));
     assert_eq!(fake.expect(Method::PATCH, EVENTS).await.body["count"], 2);
+}
+
+#[test]
+fn a_crowd_says_once_what_has_one_reason() {
+    let output = |n: usize| EventRecord {
+        reason: "ResourceOutputChanged",
+        message: format!("[{n}] found a new output in [x/{n}]"),
+        component: "Workload",
+    };
+    let said = joined(vec![applied("a"), output(1), applied("b"), output(2)]);
+    let messages: Vec<&str> = said.iter().map(|one| one.message.as_str()).collect();
+    let outputs = "[1] found a new output in [x/1]; [2] found a new output in [x/2]";
+    assert_eq!(messages, ["a", outputs, "b"]);
+    let many = joined((0..100).map(output).collect());
+    assert!(many.len() > 1 && many.iter().all(|one| one.message.len() <= JOINED_MAX_BYTES));
 }
 
 #[tokio::test(start_paused = true)]

@@ -188,6 +188,24 @@ async fn the_oldest_cause_is_what_a_pass_answers() {
     assert_eq!(queue.next().await.read_at, Some(first));
 }
 
+#[tokio::test(start_paused = true)]
+async fn blueprints_go_first() {
+    let queue = Queue::new(4);
+    let (a, chain) = (key("one", "a"), Key::new(Kind::ClusterSupplyChain, "", "c"));
+    queue.blueprints_only(true);
+    wake(&queue, &a);
+    assert!(nothing_ready(&queue).await);
+    wake(&queue, &chain);
+    assert_eq!(take(&queue).await, chain);
+    assert!(!queue.blueprints_done());
+    queue.done(&chain, Next::Await);
+    assert!(queue.blueprints_done());
+    queue.blueprints_only(false);
+    wake(&queue, &chain);
+    assert_eq!(take(&queue).await, chain);
+    assert_eq!(take(&queue).await, a);
+}
+
 #[test]
 fn backoff_is_bounded() {
     assert_eq!(backoff(0), Duration::from_millis(5));
