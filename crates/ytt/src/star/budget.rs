@@ -43,7 +43,7 @@ impl Default for Limits {
 
 /// Most calls from the engine into a library function and back into the language that may be in
 /// progress; each uses the stack of the machine.
-pub(crate) const MAX_REENTRY: usize = 48;
+pub(crate) const MAX_REENTRY: usize = 64;
 
 /// Deepest nesting of values that are printed or converted, which uses the stack of the machine.
 pub const MAX_VALUE_DEPTH: usize = 300;
@@ -140,12 +140,12 @@ impl Budget {
     /// # Errors
     /// When fewer are left.
     pub(crate) fn allocate_values(&self, count: usize) -> Result<(), Error> {
-        self.work(count / 8)?;
         self.allocate(
             count
                 .saturating_mul(size_of::<super::Value>())
                 .saturating_add(LIST_BYTES),
-        )
+        )?;
+        self.work(count / 8)
     }
 
     /// Takes bytes and steps for a string that is about to be made.
@@ -153,8 +153,8 @@ impl Budget {
     /// # Errors
     /// When fewer are left.
     pub(crate) fn allocate_text(&self, bytes: usize) -> Result<(), Error> {
-        self.work(bytes / 32)?;
-        self.allocate(bytes.saturating_add(STRING_BYTES))
+        self.allocate(bytes.saturating_add(STRING_BYTES))?;
+        self.work(bytes / 32)
     }
 
     #[cold]
