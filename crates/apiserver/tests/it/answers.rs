@@ -106,6 +106,7 @@ async fn answers_are_those_of_kubernetes() {
 }
 
 #[tokio::test]
+#[ignore = "for recording: needs a kube-apiserver without the admission plugins that prepare pods"]
 async fn recorded_answers_are_still_given() {
     let Some(path) = std::env::var_os("CARTO_TEST_KUBECONFIG") else {
         eprintln!("skipped: CARTO_TEST_KUBECONFIG names no kubeconfig");

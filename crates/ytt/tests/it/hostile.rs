@@ -7,8 +7,12 @@ use carto_ytt::{ErrorKind, Limits, inline};
 use serde_json::Map;
 
 /// Little of everything: what is stopped here is stopped with any limits.
-const LITTLE: Limits =
-    Limits { steps: 2_000_000, memory_bytes: 16 << 20, depth: 500, output_bytes: 1 << 20 };
+const LITTLE: Limits = Limits {
+    steps: 2_000_000,
+    memory_bytes: 16 << 20,
+    depth: 500,
+    output_bytes: 1 << 20,
+};
 
 /// Values that double with every level and share their parts.
 const DOUBLING: &str = "\
@@ -67,7 +71,11 @@ fn message(template: &str) -> String {
         program.eval(&Map::new(), &LITTLE)
     };
     let result = run();
-    assert!(started.elapsed() < Duration::from_secs(20), "{template}: {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "{template}: {:?}",
+        started.elapsed()
+    );
     match result {
         Ok(output) => format!("{} bytes of output", output.text.len()),
         Err(error) => {
@@ -114,7 +122,13 @@ fn values_that_double_are_stopped_wherever_they_go() {
 #[test]
 fn deep_values_are_stopped_wherever_they_go() {
     for value in ["deep(1, 100000)", "deep_nodes(1, 10000)"] {
-        for use_ in ["#@ VALUE", "#@ json.encode(VALUE)", "#@ yaml.encode(VALUE)", "#@ str(VALUE)", "#@ bool(VALUE)"] {
+        for use_ in [
+            "#@ VALUE",
+            "#@ json.encode(VALUE)",
+            "#@ yaml.encode(VALUE)",
+            "#@ str(VALUE)",
+            "#@ bool(VALUE)",
+        ] {
             let template = format!("{DOUBLING}x: {}\n", use_.replace("VALUE", value));
             let found = message(&template);
             println!("{use_} {value}: {}", found.lines().nth(1).unwrap_or(&found));
@@ -129,7 +143,10 @@ fn files_that_load_each_other_are_stopped() {
         File::new("a.star", "load(\"b.star\", \"b\")\na = b\n"),
         File::new("b.star", "load(\"a.star\", \"a\")\nb = a\n"),
     ];
-    let options = Options { limits: Some(LITTLE), ..Options::default() };
+    let options = Options {
+        limits: Some(LITTLE),
+        ..Options::default()
+    };
     let error = workspace::run(files, &options, &NoHost).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Budget, "{error}");
 }

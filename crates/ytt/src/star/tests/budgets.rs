@@ -3,11 +3,19 @@
 use super::*;
 
 /// Little of everything: what is stopped here is stopped with any limits.
-const LITTLE: Limits = Limits { steps: 200_000, bytes: 4 << 20, depth: 200 };
+const LITTLE: Limits = Limits {
+    steps: 200_000,
+    bytes: 4 << 20,
+    depth: 200,
+};
 
 /// The first line of the report.
 fn stopped(text: &str) -> String {
-    run_within(text, LITTLE).lines().nth(1).unwrap_or_default().to_owned()
+    run_within(text, LITTLE)
+        .lines()
+        .nth(1)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 const STEPS: &str = "step budget";
@@ -23,7 +31,10 @@ fn every_way_to_go_on_without_end_is_stopped_and_named() {
         ("x = 0\nwhile True:\nx += 1\nend", STEPS),
         ("for a in range(1000000000):\nb = a\nend", STEPS),
         ("x = [0 for a in range(1000000000) if False]", STEPS),
-        ("x = any([False] * 1000)\nwhile any(range(1)) == False:\nx = 1\nend", STEPS),
+        (
+            "x = any([False] * 1000)\nwhile any(range(1)) == False:\nx = 1\nend",
+            STEPS,
+        ),
         ("x = list(range(1000000000))", MEMORY),
         ("x = sorted(range(1000000000))", MEMORY),
         ("x = set(range(1000000000))", MEMORY),
@@ -40,21 +51,51 @@ fn every_way_to_go_on_without_end_is_stopped_and_named() {
         ("x = 'a'\nwhile True:\nx = '%s%s' % (x, x)\nend", MEMORY),
         ("x = 'a'\nwhile True:\nx = '{}{}'.format(x, x)\nend", MEMORY),
         ("x = 'a'\nwhile True:\nx = x.join([x, x, x])\nend", MEMORY),
-        ("x = ['a' * 100] * 1000\nwhile True:\ny = ''.join(x)\nend", MEMORY),
+        (
+            "x = ['a' * 100] * 1000\nwhile True:\ny = ''.join(x)\nend",
+            MEMORY,
+        ),
         ("x = 3\nwhile True:\nx = x * x\nend", STEPS),
         ("x = 1\nwhile True:\nx = x << 500\nend", STEPS),
-        ("x = 3\nfor i in range(18):\nx = x * x\nend\nx = str(x)", STEPS),
+        (
+            "x = 3\nfor i in range(18):\nx = x * x\nend\nx = str(x)",
+            STEPS,
+        ),
         ("x = int('9' * 1000000)", STEPS),
         ("def f(): return f()\nf()", CALLS),
-        ("def f():\nreturn [g() for a in [1]]\nend\ndef g():\nreturn f()\nend\nf()", CALLS),
+        (
+            "def f():\nreturn [g() for a in [1]]\nend\ndef g():\nreturn f()\nend\nf()",
+            CALLS,
+        ),
         ("f = lambda g: g(g)\nf(f)", CALLS),
-        ("def f():\nreturn sorted([1], key=lambda a: f())\nend\nf()", LIBRARY_CALLS),
-        ("def f():\nreturn max([1], key=lambda a: f())\nend\nf()", LIBRARY_CALLS),
-        ("x = []\nfor i in range(100):\nx = [x, x]\nend\nx = str(x)", STEPS),
-        ("x = []\nfor i in range(20000):\nx = [x]\nend\nx = str(x)", NESTING),
-        ("x = ()\nfor i in range(20000):\nx = (x,)\nend\nx = repr(x)", NESTING),
-        ("x = 0\nfor i in range(100):\nx = (x, x)\nend\ny = {x: 1}", "a key consists of more than"),
-        ("x = [1] * 300\nfor i in range(8):\nx = [x] * 300\nend\ny = x == x + []", STEPS),
+        (
+            "def f():\nreturn sorted([1], key=lambda a: f())\nend\nf()",
+            LIBRARY_CALLS,
+        ),
+        (
+            "def f():\nreturn max([1], key=lambda a: f())\nend\nf()",
+            LIBRARY_CALLS,
+        ),
+        (
+            "x = []\nfor i in range(100):\nx = [x, x]\nend\nx = str(x)",
+            STEPS,
+        ),
+        (
+            "x = []\nfor i in range(20000):\nx = [x]\nend\nx = str(x)",
+            NESTING,
+        ),
+        (
+            "x = ()\nfor i in range(20000):\nx = (x,)\nend\nx = repr(x)",
+            NESTING,
+        ),
+        (
+            "x = 0\nfor i in range(100):\nx = (x, x)\nend\ny = {x: 1}",
+            "a key consists of more than",
+        ),
+        (
+            "x = [1] * 300\nfor i in range(8):\nx = [x] * 300\nend\ny = x == x + []",
+            STEPS,
+        ),
         ("def f(*a, **k): return 1\nf(*range(1000000000))", MEMORY),
         ("a, b = range(1000000000)", "too many values to unpack"),
         ("x = ' ' * 1000000\nwhile True:\nx.split()\nend", STEPS),
@@ -64,14 +105,23 @@ fn every_way_to_go_on_without_end_is_stopped_and_named() {
         ("x = [0] * 100000\nwhile True:\n1 in x\nend", STEPS),
         ("x = [0] * 60000 + [1]\nwhile True:\nx.index(1)\nend", STEPS),
         ("x = [0] * 100000\nwhile True:\nx.insert(0, 1)\nend", STEPS),
-        ("x = {i: i for i in range(20000)}\nwhile True:\nx.popitem()\nx[-1] = 1\nend", STEPS),
+        (
+            "x = {i: i for i in range(20000)}\nwhile True:\nx.popitem()\nx[-1] = 1\nend",
+            STEPS,
+        ),
         ("x = 'a' * 100000\nwhile True:\nx == x + ''\nend", MEMORY),
         ("while True:\nf = lambda: 1\nend", STEPS),
         ("while True:\nzip(range(1000), range(1000))\nend", MEMORY),
         ("while True:\nenumerate(range(1000))\nend", MEMORY),
         ("x = range(1000000)\nwhile True:\nreversed(x)\nend", MEMORY),
-        ("x = {i: i for i in range(10000)}\nwhile True:\nx.items()\nend", MEMORY),
-        ("x = {i: i for i in range(10000)}\nwhile True:\nx == dict(x)\nend", MEMORY),
+        (
+            "x = {i: i for i in range(10000)}\nwhile True:\nx.items()\nend",
+            MEMORY,
+        ),
+        (
+            "x = {i: i for i in range(10000)}\nwhile True:\nx == dict(x)\nend",
+            MEMORY,
+        ),
     ];
     let mut failures = Vec::new();
     for (text, budget) in rows {
@@ -85,7 +135,8 @@ fn every_way_to_go_on_without_end_is_stopped_and_named() {
 
 #[test]
 fn nothing_catches_a_used_up_budget() {
-    let text = "def f():\nwhile True:\nend\nend\nx = hasattr(f, 'a') or sorted([f], key=lambda g: g())";
+    let text =
+        "def f():\nwhile True:\nend\nend\nx = hasattr(f, 'a') or sorted([f], key=lambda g: g())";
     assert!(stopped(text).contains(STEPS));
 }
 
@@ -112,7 +163,10 @@ fn values_that_contain_themselves_are_freed() {
     let before = Arc::strong_count(&program);
     let mut thread = Thread::new(Limits::INLINE);
     let exports = program.run(&mut thread, Vec::new()).unwrap();
-    assert!(Arc::strong_count(&program) > before, "functions refer to their program");
+    assert!(
+        Arc::strong_count(&program) > before,
+        "functions refer to their program"
+    );
     assert_eq!(exports.get(b"x").unwrap().to_repr(), "[[...]]");
     drop(exports);
     drop(thread);
