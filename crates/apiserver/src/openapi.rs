@@ -1,4 +1,4 @@
-//! `OpenAPI` version 3 documents: one per group and version, built when they are asked for.
+//! `OpenAPI` documents, built when they are asked for: in version 3 one per group and version, in version 2 one for all.
 //!
 //! `kubectl` reads the document of a kind on every `apply`, `create -f`, `replace`, `edit`, `diff` and
 //! `explain`: from the paths it learns that the server validates fields and rehearses writes, from the
@@ -9,7 +9,7 @@
 
 mod paths;
 mod schemas;
-mod v2;
+pub(crate) mod v2;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -37,6 +37,22 @@ const KEPT: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Documents(Mutex<HashMap<String, (String, Bytes)>>);
 
+impl Documents {
+    /// The document called `of` with this hash; an older one is forgotten.
+    fn get_or_build(&self, of: &str, hash: &str, build: impl FnOnce() -> Bytes) -> Bytes {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, document)) = kept.get(of).filter(|(kept, _)| kept == hash) {
+            return document.clone();
+        }
+        let document = build();
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(of.to_owned(), (hash.to_owned(), document.clone()));
+        document
+    }
+}
+
 impl Api {
     /// Answers a path below [`ROOT`].
     pub(crate) fn openapi(
@@ -60,7 +76,9 @@ impl Api {
         if hash.is_some_and(|hash| hash != current) {
             return Ok(moved(&url(of, &current)));
         }
-        let document = self.document(of, group, version, &current);
+        let document = self
+            .documents
+            .get_or_build(of, &current, || to_json(&self.build(group, version)));
         let mut response = respond::json(StatusCode::OK, document);
         let headers = response.headers_mut();
         let mut set = |name, text: &str| {
@@ -105,23 +123,6 @@ impl Api {
             }
         }
         hex::encode_upper(digest.finalize())
-    }
-
-    fn document(&self, of: &str, group: &str, version: &GroupVersion, hash: &str) -> Bytes {
-        let mut kept = self
-            .documents
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, document)) = kept.get(of).filter(|(kept, _)| kept == hash) {
-            return document.clone();
-        }
-        let document = to_json(&self.build(group, version));
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
-        kept.insert(of.to_owned(), (hash.to_owned(), document.clone()));
-        document
     }
 
     fn build(&self, group: &str, version: &GroupVersion) -> Value {

@@ -3,6 +3,7 @@
 mod paths;
 mod resources;
 
+pub(crate) use paths::GIT_VERSION;
 pub(crate) use resources::Payload;
 
 use std::panic::AssertUnwindSafe;

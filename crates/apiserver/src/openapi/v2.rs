@@ -1,24 +1,86 @@
-//! The merged version 2 document, for older tools that want JSON. It is large and built on request.
+//! The merged version 2 document, which `kubectl` before 1.27 reads for `apply`, `explain` and `--validate`, and
+//! later ones for kinds that version 3 does not have.
 //!
-//! The protobuf form that old clients of Kubernetes prefer is not made: they are told so and go on
-//! without it.
+//! Clients of Kubernetes ask for it in protobuf and do not go on without it.
+//!
+//! Source: kube-openapi `pkg/handler/handler.go`, apiextensions-apiserver `pkg/controller/openapi/v2/conversion.go`,
+//! v1.36.
 
+mod convert;
+mod protobuf;
+#[cfg(test)]
+mod tests;
+
+use http::header::{CONTENT_TYPE, ETAG, HeaderValue, VARY};
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha512};
 
 use crate::api::Api;
 use crate::body::ApiBody;
+use crate::catalogue::Catalogue;
+use crate::codec::JSON;
 use crate::error::ApiError;
+use crate::negotiate;
 use crate::pipeline::to_json;
 use crate::respond;
 
+/// Where the document is.
+pub(crate) const PATH: &str = "/openapi/v2";
+
+const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+/// What `kubectl` before 1.27 calls the same.
+const PROTOBUF_FORMERLY: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
+/// Media type of the reply to a client that accepts these.
+fn media_type(accept: Option<&str>) -> Option<&'static str> {
+    let Some(accept) = accept.filter(|accept| !accept.is_empty()) else {
+        return Some(JSON);
+    };
+    negotiate::ranges(accept).find_map(|range| match range.name {
+        JSON | "application/*" | "*/*" => Some(JSON),
+        PROTOBUF | PROTOBUF_FORMERLY => Some(PROTOBUF),
+        _ => None,
+    })
+}
+
 impl Api {
-    /// Answers `/openapi/v2`.
+    /// Answers [`PATH`].
     pub(crate) fn openapi_v2(&self, accept: Option<&str>) -> Result<Response<ApiBody>, ApiError> {
-        if !super::accepts_json(accept) {
-            return Err(ApiError::NotAcceptable(&["application/json"]));
-        }
+        let media_type = media_type(accept).ok_or(ApiError::NotAcceptable(&[JSON, PROTOBUF]))?;
         let catalogue = self.catalogue();
+        let hash = self.hash_of_all(&catalogue);
+        let name = format!("{PATH};{media_type}");
+        let body = self.documents.get_or_build(&name, &hash, || {
+            let document = self.build_v2(&catalogue);
+            if media_type == JSON {
+                to_json(&document)
+            } else {
+                protobuf::encode(&document).into()
+            }
+        });
+        let mut response = respond::json(StatusCode::OK, body);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        headers.insert(VARY, HeaderValue::from_static("Accept"));
+        if let Ok(tag) = HeaderValue::from_str(&format!("\"{hash}\"")) {
+            headers.insert(ETAG, tag);
+        }
+        Ok(response)
+    }
+
+    /// Changes whenever any document does.
+    fn hash_of_all(&self, catalogue: &Catalogue) -> String {
+        let mut digest = Sha512::new();
+        for group in catalogue.groups() {
+            for version in &group.versions {
+                digest.update(self.hash(&group.name, version));
+            }
+        }
+        hex::encode_upper(digest.finalize())
+    }
+
+    fn build_v2(&self, catalogue: &Catalogue) -> Value {
         let (mut paths, mut definitions) = (Map::new(), Map::new());
         for group in catalogue.groups() {
             for version in &group.versions {
@@ -27,67 +89,19 @@ impl Api {
                 take_into(&mut definitions, &mut document["components"]["schemas"]);
             }
         }
-        let mut document = json!({
+        convert::paths(&mut paths);
+        definitions.values_mut().for_each(convert::definition);
+        json!({
             "swagger": "2.0",
-            "info": {"title": "Kubernetes", "version": "v1.36.0"},
+            "info": {"title": "Kubernetes", "version": crate::router::GIT_VERSION},
             "paths": paths,
             "definitions": definitions,
-        });
-        downgrade(&mut document);
-        Ok(respond::json(StatusCode::OK, to_json(&document)))
+        })
     }
 }
 
 fn take_into(all: &mut Map<String, Value>, part: &mut Value) {
     if let Value::Object(part) = part.take() {
         all.extend(part);
-    }
-}
-
-/// Rewrites what version 2 says in another way.
-fn downgrade(value: &mut Value) {
-    match value {
-        Value::Array(list) => list.iter_mut().for_each(downgrade),
-        Value::Object(map) => {
-            if let Some(Value::String(reference)) = map.get_mut("$ref") {
-                *reference = reference.replace("#/components/schemas/", "#/definitions/");
-            }
-            // A reference in a list of one stands alone.
-            if let Some(Value::Array(all)) = map.get("allOf")
-                && let [Value::Object(only)] = all.as_slice()
-                && let Some(reference) = only.get("$ref").cloned()
-            {
-                map.remove("allOf");
-                map.remove("default");
-                map.insert("$ref".into(), reference);
-            }
-            if let Some(Value::Object(body)) = map.remove("requestBody") {
-                let schema = body["content"].as_object().and_then(|c| c.values().next());
-                let schema = schema
-                    .map(|media| media["schema"].clone())
-                    .unwrap_or_default();
-                let body =
-                    json!({"name": "body", "in": "body", "required": true, "schema": schema});
-                if let Some(Value::Array(parameters)) = map.get_mut("parameters") {
-                    parameters.push(body);
-                }
-            }
-            if let Some(Value::Object(content)) = map.remove("content")
-                && let Some(media) = content.into_iter().next()
-            {
-                map.insert("schema".into(), media.1["schema"].clone());
-            }
-            if map.contains_key("in")
-                && map.get("in").is_some_and(|place| place != "body")
-                && let Some(Value::Object(schema)) = map.remove("schema")
-            {
-                map.extend(schema);
-            }
-            map.values_mut().for_each(downgrade);
-            if let Some(Value::String(reference)) = map.get_mut("$ref") {
-                *reference = reference.replace("#/components/schemas/", "#/definitions/");
-            }
-        }
-        _ => {}
     }
 }

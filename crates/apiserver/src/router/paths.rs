@@ -18,7 +18,7 @@ const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGrou
 
 /// The release of Kubernetes whose behaviour this server has.
 const MINOR: &str = "36";
-const GIT_VERSION: &str = "v1.36.0+carto.embedded";
+pub(crate) const GIT_VERSION: &str = "v1.36.0+carto.embedded";
 
 impl Api {
     pub(super) fn path_request(
@@ -68,7 +68,7 @@ impl Api {
                 Ok(self.health(path, incoming.query.get("verbose").is_some()))
             }
             crate::openapi::ROOT => self.openapi(path, None, incoming.accept()),
-            "/openapi/v2" => self.openapi_v2(incoming.accept()),
+            crate::openapi::v2::PATH => self.openapi_v2(incoming.accept()),
             _ if path.starts_with("/openapi/v3/") => {
                 self.openapi(path, incoming.query.text("hash"), incoming.accept())
             }
@@ -113,6 +113,7 @@ const PATHS: &[&str] = &[
     "/apis",
     "/healthz",
     "/livez",
+    "/openapi/v2",
     "/openapi/v3",
     "/readyz",
     "/version",

@@ -3,6 +3,7 @@
 mod answers;
 mod crash;
 mod definitions;
+mod documents;
 mod fixtures;
 mod logs;
 mod objects;
