@@ -1,12 +1,12 @@
 //! Other projects' own tests, run against Carto from a copy of their sources on disk.
 
-pub mod ytt;
+pub(crate) mod ytt;
 
 use std::path::PathBuf;
 
 /// Which tests to run.
 #[derive(clap::Subcommand)]
-pub enum Suite {
+pub(crate) enum Suite {
     /// ytt's tests of templates, validations and text, and its examples.
     Ytt {
         /// Sources of ytt, for instance `carvel.dev/ytt@v0.52.1` among Go's modules.
@@ -19,7 +19,7 @@ pub enum Suite {
 
 /// How many tests ended how.
 #[derive(Debug, Default, Clone)]
-pub struct Summary {
+pub(crate) struct Summary {
     passed: usize,
     failures: Vec<String>,
     left_out: usize,
@@ -27,7 +27,7 @@ pub struct Summary {
 
 impl Summary {
     /// Counts one test; a failure is printed at once.
-    pub fn count(&mut self, name: &str, result: Result<(), String>) {
+    pub(crate) fn count(&mut self, name: &str, result: Result<(), String>) {
         match result {
             Ok(()) => self.passed += 1,
             Err(problem) => {
@@ -38,7 +38,7 @@ impl Summary {
     }
 
     /// Says that a test is not run.
-    pub fn leave_out(&mut self, name: &str, reason: &str) {
+    pub(crate) fn leave_out(&mut self, name: &str, reason: &str) {
         println!("LEFT OUT {name}: {reason}");
         self.left_out += 1;
     }
@@ -48,7 +48,7 @@ impl Summary {
 ///
 /// # Errors
 /// A failed test, or sources that cannot be read.
-pub fn run(suite: &Suite) -> anyhow::Result<()> {
+pub(crate) fn run(suite: &Suite) -> anyhow::Result<()> {
     let summary = match suite {
         Suite::Ytt { dir, only } => ytt::run(dir, only)?,
     };

@@ -1,5 +1,12 @@
 //! Builders' tasks: `cargo xtask <task>`. Nothing here is shipped.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_precision_loss,
+    reason = "tasks print their results; figures for people need no more than a double holds"
+)]
+
 mod bench;
 mod conformance;
 mod extract_builtin;

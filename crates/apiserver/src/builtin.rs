@@ -19,7 +19,7 @@ use carto_merge::smd::Schema;
 use serde_json::{Map, Value};
 
 pub(crate) use data::components;
-use types::{Struct, StructId};
+use types::StructId;
 
 use crate::kind::{Column, Part};
 

@@ -26,7 +26,7 @@ pub(crate) use disk::{FORMAT, OpenError};
 pub(crate) use object::{Draft, Key, Object, Owner};
 pub(crate) use state::{Event, Expired, Listing, Scope, State};
 pub(crate) use subscription::{Subscription, WatchEnd};
-pub(crate) use writer::{Change, Expect, Write, WriteError};
+pub(crate) use writer::{Write, WriteError};
 
 /// Number of a write; zero is before the first.
 pub(crate) type Revision = u64;

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     if let Some(code) = commands::internal::run_if_asked() {
         return code;
     }
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    drop(rustls::crypto::ring::default_provider().install_default());
     let args = args::Cli::parse();
     let env = env::Env::from_process();
     match args.run(&env) {

@@ -44,7 +44,7 @@ impl SchemaCheck {
             return here("no apiVersion and kind".to_owned());
         };
         let kind = GroupVersionKind::try_from(types);
-        let Some(kind) = kind.ok().filter(|kind| is_served(kind)) else {
+        let Some(kind) = kind.ok().filter(is_served) else {
             return here(format!(
                 "no matches for kind \"{}\" in version \"{}\"",
                 types.kind, types.api_version

@@ -55,6 +55,7 @@ fn named(test: &str, variable: &str) -> Option<String> {
 }
 
 /// Notes that a test was skipped and what it needs.
+#[expect(clippy::print_stderr, reason = "a skipped test says so where it runs")]
 pub fn skipped(test: &str, needs: &str) {
     eprintln!("skipped {test}: {needs}");
     let Some(file) = std::env::var_os("CARTO_TEST_SKIPS") else {

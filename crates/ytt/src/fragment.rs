@@ -83,7 +83,7 @@ impl Custom for Fragment {
         TYPE_NAME
     }
 
-    fn go_type(&self) -> &str {
+    fn go_type(&self) -> &'static str {
         "*yamltemplate.StarlarkFragment"
     }
 

@@ -4,7 +4,7 @@
 //! pkg/validations/validations_test.go.
 
 mod commands;
-pub mod disk;
+pub(crate) mod disk;
 mod examples;
 mod go;
 
@@ -33,7 +33,7 @@ list: [a, 123, {a: 123}]
 ///
 /// # Errors
 /// Sources that cannot be read.
-pub fn run(dir: &Path, only: &str) -> anyhow::Result<Summary> {
+pub(crate) fn run(dir: &Path, only: &str) -> anyhow::Result<Summary> {
     let mut summary = Summary::default();
     let suites: [(&str, fn(&str) -> Result<(), String>); 3] = [
         ("pkg/yamltemplate/filetests", |test| yaml(test, false)),

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 /// Longer than anything here should take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct Home {
+pub(crate) struct Home {
     pub dir: tempfile::TempDir,
     pub client: Client,
     pub registry: String,
@@ -27,7 +27,7 @@ pub struct Home {
 }
 
 impl Home {
-    pub async fn start(actors: &[Actor]) -> Home {
+    pub(crate) async fn start(actors: &[Actor]) -> Home {
         // Every test may be the first of the process.
         drop(rustls::crypto::ring::default_provider().install_default());
         let dir = tempfile::tempdir().unwrap();
@@ -61,35 +61,35 @@ impl Home {
     }
 
     /// Starts the actors (again).
-    pub async fn resume(&mut self) {
+    pub(crate) async fn resume(&mut self) {
         let actors = Actors::open(self.config.clone()).await.unwrap();
         self.registry = actors.registry().to_owned();
         self.stop = CancellationToken::new();
         let (client, stop) = (self.client.clone(), self.stop.clone());
         self.running = Some(tokio::spawn(async move {
-            actors.run(client, stop).await.unwrap()
+            actors.run(client, stop).await.unwrap();
         }));
     }
 
     /// Stops the actors, as Ctrl-C does.
-    pub async fn pause(&mut self) {
+    pub(crate) async fn pause(&mut self) {
         self.stop.cancel();
         self.running.take().unwrap().await.unwrap();
     }
 
     /// Ends all, and fails if the actors did not end by themselves.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.pause().await;
         self.api.take().unwrap().shutdown().await;
     }
 
-    pub fn objects(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
+    pub(crate) fn objects(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         Api::namespaced_with(self.client.clone(), "default", &resource)
     }
 
-    pub async fn apply(&self, object: Value) -> DynamicObject {
+    pub(crate) async fn apply(&self, object: Value) -> DynamicObject {
         let text = |pointer: &str| {
             object
                 .pointer(pointer)
@@ -105,7 +105,7 @@ impl Home {
     }
 
     /// Waits until the object is as wanted; on failure shows what it was last.
-    pub async fn until(
+    pub(crate) async fn until(
         &self,
         api_version: &str,
         kind: &str,
@@ -132,7 +132,7 @@ impl Home {
 }
 
 /// Asks again and again until the answer is yes or patience ends.
-pub async fn wait_for(mut condition: impl AsyncFnMut() -> bool) -> bool {
+pub(crate) async fn wait_for(mut condition: impl AsyncFnMut() -> bool) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if condition().await {
@@ -144,7 +144,7 @@ pub async fn wait_for(mut condition: impl AsyncFnMut() -> bool) -> bool {
 }
 
 /// The condition of an object, as `status/reason/message`.
-pub fn condition(object: &Value, kind: &str) -> (String, String, String) {
+pub(crate) fn condition(object: &Value, kind: &str) -> (String, String, String) {
     let found = object["status"]["conditions"]
         .as_array()
         .and_then(|all| all.iter().find(|c| c["type"] == kind));
@@ -157,12 +157,12 @@ pub fn condition(object: &Value, kind: &str) -> (String, String, String) {
     (text("status"), text("reason"), text("message"))
 }
 
-pub fn is_ready(object: &Value) -> bool {
+pub(crate) fn is_ready(object: &Value) -> bool {
     condition(object, "Ready").0 == "True"
 }
 
 /// Runs git in a folder as a user would, without that user's configuration.
-pub fn git(folder: &Path, args: &[&str]) -> String {
+pub(crate) fn git(folder: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
         .args(args)
@@ -180,13 +180,13 @@ pub fn git(folder: &Path, args: &[&str]) -> String {
 }
 
 /// A repository with one branch, `main`.
-pub fn repository(folder: &Path) {
+pub(crate) fn repository(folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
     git(folder, &["init", "--quiet", "--initial-branch=main", "."]);
 }
 
 /// Commits files and returns the commit.
-pub fn commit(folder: &Path, files: &[(&str, &str)]) -> String {
+pub(crate) fn commit(folder: &Path, files: &[(&str, &str)]) -> String {
     for (name, text) in files {
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -197,7 +197,7 @@ pub fn commit(folder: &Path, files: &[(&str, &str)]) -> String {
     git(folder, &["rev-parse", "HEAD"])
 }
 
-pub fn git_repository(name: &str, url: &str) -> Value {
+pub(crate) fn git_repository(name: &str, url: &str) -> Value {
     json!({
         "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
         "metadata": {"name": name, "namespace": "default"},

@@ -60,7 +60,7 @@ async fn gather(api: &Api, storage: &str) {
         "clusterrole-aggregation-controller".clone_into(&mut call.agent);
         let written = api
             .modify(&call, Part::Main, &|value| {
-                value["rules"] = rules.clone().into()
+                value["rules"] = rules.clone().into();
             })
             .await;
         if let Err(error) = written {

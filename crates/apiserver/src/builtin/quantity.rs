@@ -127,11 +127,11 @@ impl Quantity {
         let nano = self.nano.unsigned_abs();
         let unit = 1_000_000_000_u128;
         // Below 1024, and with a fraction, powers of ten are used.
-        if self.form == Form::Binary && nano % unit == 0 && nano / unit >= 1024 {
+        if self.form == Form::Binary && nano.is_multiple_of(unit) && nano / unit >= 1024 {
             let mut value = nano / unit;
             let mut suffix = "";
             for (name, _) in BINARY {
-                if value % 1024 != 0 {
+                if !value.is_multiple_of(1024) {
                     break;
                 }
                 value /= 1024;
@@ -141,7 +141,7 @@ impl Quantity {
         }
         let mut value = nano;
         let mut exponent = -9;
-        while value % 1000 == 0 && exponent < 18 {
+        while value.is_multiple_of(1000) && exponent < 18 {
             value /= 1000;
             exponent += 3;
         }

@@ -73,13 +73,11 @@ pub(crate) fn check_type(resource: &Resource, value: &mut Value) -> Result<(), A
             .to_owned()
     };
     let (api_version, kind) = (text(object, "apiVersion"), text(object, "kind"));
-    if resource.is_custom() {
-        if kind.is_empty() {
-            return Err(ApiError::BadRequest(format!(
-                "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing",
-                resource.kind
-            )));
-        }
+    if resource.is_custom() && kind.is_empty() {
+        return Err(ApiError::BadRequest(format!(
+            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing",
+            resource.kind
+        )));
     }
     let api_version_is_free = api_version.is_empty() && !resource.is_custom();
     if !api_version_is_free && *api_version != *resource.api_version {

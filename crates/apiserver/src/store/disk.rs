@@ -238,7 +238,7 @@ fn read_meta(database: &Database) -> std::result::Result<(Revision, Revision), O
 
 /// Gives back the space of a file that is much larger than what it holds.
 fn shrink(database: &mut Database, path: &Path) -> Result<()> {
-    let size = fs::metadata(path).map(|meta| meta.len()).unwrap_or(0);
+    let size = fs::metadata(path).map_or(0, |meta| meta.len());
     if size < SLACK_BYTES {
         return Ok(());
     }

@@ -121,9 +121,8 @@ async fn end(api: &Arc<Api>, key: &Key) {
                 }
             }
         };
-        match tokio::time::timeout(AGAIN, changed).await {
-            Ok(false) => return,
-            Ok(true) | Err(_) => {}
+        if let Ok(false) = tokio::time::timeout(AGAIN, changed).await {
+            return;
         }
         // A new place in the ring, in case the old one was overtaken.
         match api.store.subscribe(Scope::All, None) {

@@ -85,7 +85,7 @@ async fn create(api: &Api, storage: &str, namespace: &str, object: Value) {
         // The namespace may have ended meanwhile.
         Ok(()) | Err(ApiError::Forbidden { .. } | ApiError::NotFound { .. }) => {}
         Err(error) => {
-            tracing::warn!(%error, namespace, storage, "cannot create what every namespace has")
+            tracing::warn!(%error, namespace, storage, "cannot create what every namespace has");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The server as its clients see it.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 mod answers;
 mod crash;
 mod definitions;

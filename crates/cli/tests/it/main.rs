@@ -1,5 +1,7 @@
 //! The real binary, as a user starts it.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 mod controller;
 mod crash;
 mod demo;

@@ -45,9 +45,9 @@ fn fields(set: &Value) -> Vec<String> {
             .map(|(inner, _)| format!("{name}.{inner}"))
             .collect();
         if inner.is_empty() {
-            out.push(name.to_owned())
+            out.push(name.to_owned());
         } else {
-            out.extend(inner)
+            out.extend(inner);
         }
     }
     out

@@ -23,7 +23,7 @@ fn url(text: &str) -> Value {
 fn change(cluster: &Cluster, text: &str) {
     cluster.wait(10);
     cluster.edit(&workload_key(), "kubectl", |workload| {
-        workload["spec"] = url(text)
+        workload["spec"] = url(text);
     });
     cluster.settle();
 }

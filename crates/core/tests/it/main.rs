@@ -1,5 +1,7 @@
 //! Passes of the core against an in-memory API, and the rules about mistakes.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 mod build;
 mod cluster;
 mod drive;

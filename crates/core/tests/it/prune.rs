@@ -46,7 +46,7 @@ fn deletions(cluster: &Cluster) -> Vec<String> {
 
 fn label(cluster: &Cluster, labels: Value) {
     cluster.edit(&workload_key(), "kubectl", |workload| {
-        workload["metadata"]["labels"] = labels
+        workload["metadata"]["labels"] = labels;
     });
     cluster.settle();
 }

@@ -366,7 +366,7 @@ fn old_updates_are_merged_into_ancient_changes() {
     cluster.update("creator", |o| o["spec"] = json!({"labels": {}}));
     for i in 0..12 {
         cluster.update(&format!("m{i}"), |o| {
-            o["spec"]["labels"][format!("k{i}")] = json!("v")
+            o["spec"]["labels"][format!("k{i}")] = json!("v");
         });
     }
     let live = cluster.live.as_ref().expect("exists");

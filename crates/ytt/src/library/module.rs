@@ -52,11 +52,11 @@ impl Custom for Module {
         self
     }
 
-    fn type_name(&self) -> &str {
+    fn type_name(&self) -> &'static str {
         "module"
     }
 
-    fn go_type(&self) -> &str {
+    fn go_type(&self) -> &'static str {
         "*starlarkstruct.Module"
     }
 

@@ -70,14 +70,14 @@ pub(crate) fn read(text: &[u8], name: &str, options: ReadOptions) -> Result<Docu
         document.common.set_comments(left_over);
         items.push(Rc::new(document));
     }
-    if let Some(first) = items.first().filter(|_| !explicit) {
-        if !first.common.position().is_known() {
-            first.common.set_position(Position::Described {
-                file: Arc::from(name),
-                line: 1,
-                text: Arc::from(""),
-            });
-        }
+    if let Some(first) = items.first().filter(|_| !explicit)
+        && !first.common.position().is_known()
+    {
+        first.common.set_position(Position::Described {
+            file: Arc::from(name),
+            line: 1,
+            text: Arc::from(""),
+        });
     }
     let set = DocumentSet {
         items: RefCell::new(items),

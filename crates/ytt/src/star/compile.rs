@@ -210,7 +210,7 @@ fn start_line(stmt: &Stmt) -> u32 {
 fn retarget(op: &mut Op, target: u32) {
     match op {
         Op::Jump(at) | Op::JumpUnless(at) | Op::Or(at) | Op::And(at) | Op::IterNext(at) => {
-            *at = target
+            *at = target;
         }
         other => debug_assert!(false, "{other:?} is no jump"),
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Text that bytes can be searched as: themselves, or with every byte as a character.
-fn as_text<'a>(bytes: &'a [u8], plain: bool) -> Cow<'a, str> {
+fn as_text(bytes: &[u8], plain: bool) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) if plain => Cow::Borrowed(text),
         _ => Cow::Owned(bytes.iter().copied().map(char::from).collect()),

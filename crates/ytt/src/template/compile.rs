@@ -93,9 +93,9 @@ impl NodeTable {
         while a != b {
             // Parents have smaller tags than their children.
             if a > b {
-                a = self.parent(a)
+                a = self.parent(a);
             } else {
-                b = self.parent(b)
+                b = self.parent(b);
             }
         }
         a
@@ -223,11 +223,11 @@ impl Compiler {
             self.push(code, &annotation.comment.position);
         }
         let position = node.position();
-        if let (Node::MapItem(item), true) = (node, templated_strings) {
-            if let Some(key) = item.key.borrow().as_str() {
-                let set_key = self.calls.set_map_item_key.clone();
-                self.templated_string(&key.to_text(), node, tag, &set_key)?;
-            }
+        if let (Node::MapItem(item), true) = (node, templated_strings)
+            && let Some(key) = item.key.borrow().as_str()
+        {
+            let set_key = self.calls.set_map_item_key.clone();
+            self.templated_string(&key.to_text(), node, tag, &set_key)?;
         }
         self.push(
             format!("{}({tag}){debug}", self.calls.start_node),

@@ -235,11 +235,11 @@ impl star::Custom for Collected {
         self
     }
 
-    fn type_name(&self) -> &str {
+    fn type_name(&self) -> &'static str {
         "tuple"
     }
 
-    fn go_type(&self) -> &str {
+    fn go_type(&self) -> &'static str {
         "starlark.Tuple"
     }
 
@@ -262,11 +262,11 @@ impl star::Custom for Noop {
         self
     }
 
-    fn type_name(&self) -> &str {
+    fn type_name(&self) -> &'static str {
         "noop"
     }
 
-    fn go_type(&self) -> &str {
+    fn go_type(&self) -> &'static str {
         "*core.StarlarkNoop"
     }
 

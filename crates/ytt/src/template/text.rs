@@ -110,10 +110,10 @@ pub(crate) fn compile(
             continue;
         }
         trims_next = piece.content.ends_with('-');
-        if let (true, Some(tag)) = (piece.content.starts_with('-'), last_text.take()) {
-            if let Some(NodeKind::Text(text)) = nodes.get_mut(tag).map(|node| &mut node.kind) {
-                text.truncate(text.trim_end().len());
-            }
+        if let (true, Some(tag)) = (piece.content.starts_with('-'), last_text.take())
+            && let Some(NodeKind::Text(text)) = nodes.get_mut(tag).map(|node| &mut node.kind)
+        {
+            text.truncate(text.trim_end().len());
         }
         let code = code_of(piece.content);
         if piece.content.starts_with('=') || piece.content.starts_with("-=") {

@@ -1,5 +1,7 @@
 //! Tests of the crate as its users see it.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 mod expressions;
 mod hostile;
 mod real;

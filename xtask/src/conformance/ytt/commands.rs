@@ -33,7 +33,7 @@ const FILES: [&str; 9] = [
 ///
 /// # Errors
 /// Sources that cannot be read.
-pub fn run_all(dir: &Path, only: &str, summary: &mut Summary) -> Result<()> {
+pub(super) fn run_all(dir: &Path, only: &str, summary: &mut Summary) -> Result<()> {
     for file in FILES {
         let path = format!("pkg/cmd/template/{file}");
         let source = fs::read_to_string(dir.join(&path)).with_context(|| path.clone())?;
@@ -467,7 +467,7 @@ impl Case<'_> {
         let Some(Value::Options(flags)) = self.values.get(root) else {
             return Err(anyhow!("`{path}` is not understood").into());
         };
-        let name = names.last().unwrap_or_default();
+        let name = names.next_back().unwrap_or_default();
         flags.borrow_mut().set(name, &value).map_err(Stop::from)
     }
 }

@@ -8,7 +8,7 @@ use carto_ytt::workspace::{EntryKind, Host};
 
 /// The file system below a directory; standard input is given, the environment too.
 #[derive(Debug, Default)]
-pub struct Disk {
+pub(crate) struct Disk {
     /// What relative paths are relative to.
     pub directory: std::path::PathBuf,
     /// Standard input.

@@ -182,7 +182,7 @@ const FAILING: [&str; 3] = [
 ///
 /// # Errors
 /// Sources that cannot be read.
-pub fn run_all(dir: &Path, only: &str, summary: &mut Summary) -> Result<()> {
+pub(super) fn run_all(dir: &Path, only: &str, summary: &mut Summary) -> Result<()> {
     let examples = dir.join("examples");
     let mut check = |name: String, case: &Case| -> Result<()> {
         if name.contains(only) {

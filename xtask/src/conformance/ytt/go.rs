@@ -10,7 +10,7 @@ use lex::Token;
 
 /// An expression.
 #[derive(Debug, Clone)]
-pub enum Expr {
+pub(super) enum Expr {
     /// A string, or the digits of a number.
     Text(String),
     /// A name.
@@ -31,7 +31,7 @@ pub enum Expr {
 
 /// A statement.
 #[derive(Debug, Clone)]
-pub enum Stmt {
+pub(super) enum Stmt {
     /// `a, b := x` and `a = x`.
     Assign(Vec<Expr>, Vec<Expr>),
     /// A call.
@@ -46,7 +46,7 @@ pub enum Stmt {
 
 /// A function with a name.
 #[derive(Debug)]
-pub struct Func {
+pub(super) struct Func {
     /// Its name.
     pub name: String,
     /// Its statements.
@@ -57,7 +57,7 @@ pub struct Func {
 ///
 /// # Errors
 /// Text that is not Go.
-pub fn tests(source: &str) -> Result<Vec<Func>> {
+pub(super) fn tests(source: &str) -> Result<Vec<Func>> {
     let tokens = lex::lex(source)?;
     let mut found = Vec::new();
     for at in 0..tokens.len() {

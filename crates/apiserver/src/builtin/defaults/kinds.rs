@@ -17,7 +17,7 @@ pub(super) fn apply(type_name: &str, fields: &mut Fields) {
         "api.core.v1.Service" => service(fields),
         "api.core.v1.EndpointPort" => set_text(fields, "protocol", "TCP"),
         "api.core.v1.PersistentVolumeClaim" => {
-            set_text(nested(fields, "status"), "phase", "Pending")
+            set_text(nested(fields, "status"), "phase", "Pending");
         }
         "api.core.v1.PersistentVolumeClaimSpec" => set(fields, "volumeMode", "Filesystem"),
         "api.core.v1.LimitRangeItem" => limit_range_item(fields),
@@ -44,7 +44,7 @@ pub(super) fn apply(type_name: &str, fields: &mut Fields) {
         "api.networking.v1.NetworkPolicyPort" => set(fields, "protocol", "TCP"),
         "api.networking.v1.NetworkPolicy" => network_policy(nested(fields, "spec")),
         "api.scheduling.v1.PriorityClass" => {
-            set(fields, "preemptionPolicy", "PreemptLowerPriority")
+            set(fields, "preemptionPolicy", "PreemptLowerPriority");
         }
         "api.storage.v1.StorageClass" => {
             set(fields, "reclaimPolicy", "Delete");

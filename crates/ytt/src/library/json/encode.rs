@@ -59,7 +59,7 @@ impl Printer<'_> {
                     };
                     entries.push((key, value));
                 }
-                entries.sort_by(|(x, _), (y, _)| x.cmp(y));
+                entries.sort_by_key(|(x, _)| *x);
                 self.out.push('{');
                 for (at, (key, value)) in entries.iter().enumerate() {
                     self.separate(at, level)?;

@@ -312,15 +312,15 @@ impl<'a> Translator<'a> {
                 return fail("missing closing ]", whole);
             }
             first = false;
-            if self.rest.starts_with("[:") {
-                if let Some(end) = self.rest[2..].find(":]") {
-                    let name = &self.rest[..end + 4];
-                    if !is_named_class(name) {
-                        return fail("invalid character class range", name);
-                    }
-                    self.take(end + 4);
-                    continue;
+            if self.rest.starts_with("[:")
+                && let Some(end) = self.rest[2..].find(":]")
+            {
+                let name = &self.rest[..end + 4];
+                if !is_named_class(name) {
+                    return fail("invalid character class range", name);
                 }
+                self.take(end + 4);
+                continue;
             }
             if let Some(length) = self.class_shorthand()? {
                 self.rest = &self.rest[length..];
@@ -512,7 +512,7 @@ fn escaped_char(text: &str) -> Result<(char, usize)> {
         }
         'x' => hexadecimal(text),
         c if c.is_ascii_punctuation() => plain(c),
-        c => fail("invalid escape sequence", &text[..1 + c.len_utf8()]),
+        c => fail("invalid escape sequence", &text[..=c.len_utf8()]),
     }
 }
 

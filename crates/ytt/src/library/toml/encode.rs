@@ -248,7 +248,7 @@ fn sorted(dict: &Dict) -> Result<Vec<(&Str, &Value)>, Error> {
         }
         entries.push((key, value));
     }
-    entries.sort_by(|(x, _), (y, _)| x.cmp(y));
+    entries.sort_by_key(|(x, _)| *x);
     Ok(entries)
 }
 

@@ -76,9 +76,9 @@ impl<T> Sorter<'_, T> {
             while low < high {
                 let half = usize::midpoint(low, high);
                 if self.less(half, from)? {
-                    low = half + 1
+                    low = half + 1;
                 } else {
-                    high = half
+                    high = half;
                 }
             }
             self.items[from..low].rotate_left(1);
@@ -89,9 +89,9 @@ impl<T> Sorter<'_, T> {
             while low < high {
                 let half = usize::midpoint(low, high);
                 if self.less(middle, half)? {
-                    high = half
+                    high = half;
                 } else {
-                    low = half + 1
+                    low = half + 1;
                 }
             }
             self.items[low..=middle].rotate_right(1);
@@ -107,9 +107,9 @@ impl<T> Sorter<'_, T> {
         while start < end {
             let at = usize::midpoint(start, end);
             if self.less(sum - 1 - at, at)? {
-                end = at
+                end = at;
             } else {
-                start = at + 1
+                start = at + 1;
             }
         }
         let end = sum - start;
@@ -136,7 +136,7 @@ mod tests {
             let mut items: Vec<(usize, usize)> =
                 (0..len).map(|at| ((at * 7919 + len) % 13, at)).collect();
             let mut expected = items.clone();
-            expected.sort();
+            expected.sort_unstable();
             stable(&mut items, &mut |x, y| Ok(x.0 < y.0)).unwrap();
             assert_eq!(items, expected);
         }
