@@ -1,5 +1,8 @@
 //! Other projects' own tests, run against Carto from a copy of their sources on disk.
 
+mod cartographer;
+mod home;
+mod kuttl;
 pub(crate) mod ytt;
 
 use std::path::PathBuf;
@@ -15,6 +18,10 @@ pub(crate) enum Suite {
         #[arg(long, default_value = "")]
         only: String,
     },
+    /// Cartographer's declarative suite, on the embedded home or on a real kube-apiserver.
+    Kuttl(kuttl::Args),
+    /// Our scenarios on two real API servers, one driven by the original, one by Carto.
+    Cartographer(cartographer::Args),
 }
 
 /// How many tests ended how.
@@ -51,6 +58,8 @@ impl Summary {
 pub(crate) fn run(suite: &Suite) -> anyhow::Result<()> {
     let summary = match suite {
         Suite::Ytt { dir, only } => ytt::run(dir, only)?,
+        Suite::Kuttl(args) => kuttl::run(args)?,
+        Suite::Cartographer(args) => cartographer::run(args)?,
     };
     let failed = summary.failures.len();
     if summary.left_out > 0 {

@@ -96,7 +96,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "carto-testkit",
-        ours: &["carto-apiserver", "carto-api", "carto-core"],
+        ours: &["carto-apiserver", "carto-api", "carto-core", "carto-yaml"],
         never: &[],
     },
 ];

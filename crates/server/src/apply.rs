@@ -34,8 +34,11 @@ pub enum ApplyError {
     },
 }
 
-/// Applies every document of `text`, in order.
-pub(crate) async fn apply_yaml(client: &Client, text: &str) -> Result<(), ApplyError> {
+/// Applies every document of `text` through `client`, in order.
+///
+/// # Errors
+/// The first document that is refused; those before it are applied.
+pub async fn apply_yaml(client: &Client, text: &str) -> Result<(), ApplyError> {
     for (index, document) in carto_yaml::decode_all(text)?.into_iter().enumerate() {
         if document.is_null() {
             continue;

@@ -10,7 +10,7 @@ mod pod_logs;
 mod remote;
 mod schema_check;
 
-pub use apply::ApplyError;
+pub use apply::{ApplyError, apply_yaml};
 pub use carto_actors::Actor;
 pub use carto_controllers::{
     Controllers, Hop, RunError,

@@ -1,0 +1,237 @@
+//! Our scenarios beside the original: each is played on two real API servers, one driven by the
+//! original, one by Carto, and every fact that differs must have a name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
+use carto_testkit::scenario::{self, Difference, Facts, Gap, Pace, Scenario, World};
+use futures::{StreamExt, stream};
+
+use super::Summary;
+use super::home::{Part, Tools};
+
+/// For how long nothing moves when things have settled: more than the original's first retries.
+const REST: Duration = Duration::from_millis(2_500);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Options of the comparison.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The original's binary, repaired so that it hears its stamped objects
+    #[arg(long)]
+    reference: PathBuf,
+    /// The folder of scenarios
+    #[arg(long, default_value = "tests/scenarios")]
+    scenarios: PathBuf,
+    /// Only scenarios whose name contains this
+    #[arg(long, default_value = "")]
+    only: String,
+    /// How many scenarios are played at a time
+    #[arg(long, default_value_t = 10)]
+    at_a_time: usize,
+    #[command(flatten)]
+    tools: Tools,
+}
+
+/// Plays and compares every scenario.
+///
+/// # Errors
+/// A part that does not start, a scenario that cannot be read.
+pub(crate) fn run(args: &Args) -> anyhow::Result<Summary> {
+    let mut scenarios = scenario::read_all(&args.scenarios)?;
+    scenarios.retain(|scenario| scenario.id.contains(&args.only));
+    let everywhere = scenario::read_differences(&args.scenarios.join("everywhere.yaml"))?;
+    let state = tempfile::tempdir()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+
+    let carto = args.tools.carto()?;
+    let reference =
+        fs::canonicalize(&args.reference).with_context(|| args.reference.display().to_string())?;
+    let controller = |home: &Home| -> anyhow::Result<Part> {
+        let mut command = Command::new(&carto);
+        command
+            .args(["controller", "--kubeconfig"])
+            .arg(&home.kubeconfig);
+        Part::start_ready(command, &home.log("carto"))
+    };
+    let original = |home: &Home| -> anyhow::Result<Part> {
+        let mut command = Command::new(&reference);
+        command
+            .env("KUBECONFIG", &home.kubeconfig)
+            .current_dir(state.path());
+        Part::start(command, &home.log("original"))
+    };
+
+    let all: Vec<&Scenario> = scenarios.iter().collect();
+    let comparable: Vec<&Scenario> = scenarios
+        .iter()
+        .filter(|scenario| scenario.without_original.is_none())
+        .collect();
+    let ours = Home::new(args, state.path(), "ours")?;
+    let theirs = Home::new(args, state.path(), "theirs")?;
+    let (ours, theirs) = runtime.block_on(async {
+        tokio::try_join!(
+            ours.play(&all, args, &controller),
+            theirs.play(&comparable, args, &original)
+        )
+    })?;
+    Ok(report(&scenarios, &everywhere, ours, theirs))
+}
+
+/// A real control plane, prepared.
+struct Home {
+    name: &'static str,
+    folder: PathBuf,
+    kubeconfig: PathBuf,
+    _control_plane: Part,
+}
+
+type Played = BTreeMap<String, Result<Vec<Facts>, String>>;
+
+impl Home {
+    fn new(args: &Args, state: &Path, name: &'static str) -> anyhow::Result<Self> {
+        let folder = state.join(name);
+        let control_plane = args.tools.control_plane(&folder)?;
+        Ok(Self {
+            name,
+            kubeconfig: folder.join("token.kubeconfig"),
+            folder,
+            _control_plane: control_plane,
+        })
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.with_extension(format!("{name}.log"))
+    }
+
+    /// Plays scenarios with a choreographer at work.
+    async fn play(
+        &self,
+        scenarios: &[&Scenario],
+        args: &Args,
+        start: &dyn Fn(&Self) -> anyhow::Result<Part>,
+    ) -> anyhow::Result<Played> {
+        let client = carto_server::remote_client(Some(&self.kubeconfig)).await?;
+        let kinds = fs::read_to_string(args.scenarios.join("kinds.yaml"))?;
+        carto_server::apply_yaml(&client, &carto_server::crds_yaml(false)).await?;
+        carto_server::apply_yaml(&client, &kinds).await?;
+        let world = World::follow(client).await?;
+        let mut choreographer = start(self)?;
+        let pace = Pace {
+            rest: REST,
+            patience: PATIENCE,
+            idle: &|| true,
+        };
+        let world = &world;
+        let played: Vec<_> = stream::iter(scenarios)
+            .map(|scenario| async move {
+                let looks = scenario::play(world, scenario, pace).await;
+                (
+                    scenario.id.clone(),
+                    looks.map_err(|error| error.to_string()),
+                )
+            })
+            .buffer_unordered(args.at_a_time)
+            .collect()
+            .await;
+        if choreographer.has_ended() {
+            let log = fs::read_to_string(self.log("original")).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            println!(
+                "the choreographer of {} ended:\n{}",
+                self.name,
+                tail.join("\n")
+            );
+        }
+        Ok(played.into_iter().collect())
+    }
+}
+
+/// Compares what was seen, and counts.
+fn report(
+    scenarios: &[Scenario],
+    everywhere: &[Difference],
+    mut ours: Played,
+    mut theirs: Played,
+) -> Summary {
+    let mut summary = Summary::default();
+    let (mut compared, mut named, mut used) = (0, 0, BTreeSet::new());
+    for scenario in scenarios {
+        let carto = ours.remove(&scenario.id).unwrap_or_else(|| Ok(Vec::new()));
+        if let Some(why) = &scenario.without_original {
+            match carto {
+                Ok(_) => summary.leave_out(&scenario.id, why),
+                Err(problem) => summary.count(&scenario.id, Err(problem)),
+            }
+            continue;
+        }
+        let original = theirs
+            .remove(&scenario.id)
+            .unwrap_or_else(|| Ok(Vec::new()));
+        let result = match (original, carto) {
+            (Ok(original), Ok(carto)) => {
+                let (objects, gaps) = scenario::compare(&original, &carto);
+                compared += objects;
+                named += scenario.differs.len();
+                judge(scenario, gaps, everywhere, &mut used)
+            }
+            (Err(problem), _) => Err(format!("with the original: {problem}")),
+            (_, Err(problem)) => Err(format!("with Carto: {problem}")),
+        };
+        summary.count(&scenario.id, result);
+    }
+    for (place, difference) in everywhere.iter().enumerate() {
+        if !used.contains(&place) {
+            println!(
+                "not seen in this run: {} ({})",
+                difference.at, difference.finding
+            );
+        }
+    }
+    println!(
+        "{} scenarios, {compared} objects compared, {named} named differences and {} everywhere",
+        scenarios.len(),
+        everywhere.len()
+    );
+    summary
+}
+
+fn judge(
+    scenario: &Scenario,
+    gaps: Vec<Gap>,
+    everywhere: &[Difference],
+    used: &mut BTreeSet<usize>,
+) -> Result<(), String> {
+    let (gaps, everywhere_used) = scenario::unexplained(gaps, everywhere);
+    used.extend(everywhere_used);
+    let (gaps, named) = scenario::unexplained(gaps, &scenario.differs);
+    let mut problems: Vec<String> = gaps.iter().map(describe).collect();
+    for (place, difference) in scenario.differs.iter().enumerate() {
+        if !named.contains(&place) {
+            problems.push(format!(
+                "named, but not seen: {} ({})",
+                difference.at, difference.finding
+            ));
+        }
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{}\n{}", scenario.about, problems.join("\n")))
+}
+
+fn describe(gap: &Gap) -> String {
+    let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(nothing)".to_owned());
+    format!(
+        "look {} {}\n  original: {}\n  carto:    {}",
+        gap.look,
+        gap.at,
+        side(&gap.original),
+        side(&gap.carto)
+    )
+}
