@@ -221,13 +221,12 @@ fn classify<'a>(api: &Api, object: &'a Object) -> Owners<'a> {
             owners.unknown = true;
             continue;
         };
-        // A cluster-wide object cannot be owned by one in a namespace.
-        let misplaced = resource.namespaced && object.key.namespace.is_empty();
-        match api
-            .store
-            .get(&key)
-            .filter(|there| *there.uid == *owner.uid && !misplaced)
-        {
+        if resource.namespaced && object.key.namespace.is_empty() {
+            // An object without a namespace cannot be owned by one in a namespace; nobody can tell whether that is gone.
+            owners.unknown = true;
+            continue;
+        }
+        match api.store.get(&key).filter(|there| *there.uid == *owner.uid) {
             None => owners.gone.push(owner),
             Some(there)
                 if there.deleting && meta::finalizers(&there.value()).contains(&FOREGROUND) =>
