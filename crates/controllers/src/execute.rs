@@ -32,6 +32,7 @@ use crate::queue::{Next, Queue, Turn};
 use crate::watches::Watches;
 use crate::wire::{Call, Content, Failure, Path, Wire};
 
+mod collect;
 mod perform;
 
 /// More requests than this in one pass are a bug in the core, whose own bound is eight per resource and
@@ -114,8 +115,10 @@ impl Executor {
     async fn pass(&self, turn: &Turn) -> Next {
         let key = &turn.key;
         let began = self.index.moment();
+        let collected = self.collect(turn).await;
         let Some((json, _)) = self.index.owner(key) else {
-            return Next::Await;
+            self.index.forget_if_gone(key);
+            return collected;
         };
         let mut notes = Notes::default();
         match self.think_through(turn, json, &mut notes).await {
@@ -126,7 +129,8 @@ impl Executor {
                     missing: notes.missing,
                 };
                 let may_be_delay = self.index.pass_ended(key, end, Instant::now());
-                self.conclude(key, &owner, *outcome, may_be_delay).await
+                let concluded = self.conclude(key, &owner, *outcome, may_be_delay).await;
+                collected.max(concluded)
             }
             Err(broken) => {
                 if matches!(broken, Broken::Panicked) {

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use crate::key::{Key, Kind};
 use crate::queue::{Cause, Mark, Queue};
 
+mod abandoned;
 mod intern;
 mod own;
 mod rights;
@@ -32,6 +33,7 @@ pub(crate) use own::{Own, OwnObject};
 pub(crate) use rights::{Binding, Bindings, Meta, Registry};
 pub(crate) use rows::Flavor;
 
+use abandoned::Abandoned;
 use intern::Interner;
 use own::OwnKinds;
 use rights::Rights;
@@ -88,6 +90,7 @@ struct Inner {
     /// How many keys name a kind as watched.
     users: HashMap<Gvk, usize>,
     repairs: HashMap<ObjectKey, VecDeque<Instant>>,
+    abandoned: Abandoned,
     /// Counts changes of what is found through [`Inner::dependents`], into which a pass is entered when it ends.
     epoch: u64,
 }
@@ -222,7 +225,10 @@ impl Index {
 
     /// Wakes every key there is.
     pub(crate) fn wake_all(&self) {
-        self.change(|inner, wakes| wakes.add_all(&inner.own.keys(), &Cause::default()));
+        self.change(|inner, wakes| {
+            wakes.add_all(&inner.own.keys(), &Cause::default());
+            wakes.add_all(inner.abandoned.keys(), &Cause::default());
+        });
     }
 
     // ---- replies to our own writes ----
@@ -319,6 +325,11 @@ impl Index {
     /// Kinds of the objects that owners stamped so far, as their statuses tell.
     pub(crate) fn stamped_kinds(&self) -> BTreeSet<Gvk> {
         self.read().own.stamped_kinds()
+    }
+
+    /// Kinds that templates stamp, as far as they say so, and who stamps them.
+    pub(crate) fn template_kinds(&self) -> BTreeSet<(Gvk, Flavor)> {
+        self.read().own.template_kinds()
     }
 
     /// Keys known, and rows kept.

@@ -321,6 +321,18 @@ impl Watches {
         }
     }
 
+    /// Watches the kinds without a namespace that templates stamp, until nobody has needed them for a while: what owners
+    /// that went unseen left behind of them is collected by nobody else.
+    pub(crate) async fn look_for_abandoned(self: &Arc<Self>) {
+        for (gvk, flavor) in self.index.template_kinds() {
+            if let Ok(mapping) = self.discovery.resolve(&gvk).await
+                && !mapping.namespaced
+            {
+                self.stamped(&gvk, flavor, &mapping, &Expressions::default());
+            }
+        }
+    }
+
     /// Stops what nobody has needed for a while.
     pub(crate) fn retire(&self) {
         let unused = self.index.unused_kinds();

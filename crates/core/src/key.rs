@@ -110,6 +110,12 @@ impl ServiceAccountKey {
         }
     }
 
+    /// Reads `NAMESPACE/NAME`, as the account is displayed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (namespace, name) = text.split_once('/')?;
+        (!namespace.is_empty() && !name.is_empty()).then(|| Self::new(namespace, name))
+    }
+
     /// Returns the user name that the API server knows the account by.
     pub fn user(&self) -> String {
         format!("system:serviceaccount:{}:{}", self.namespace, self.name)

@@ -220,7 +220,7 @@ pub enum Reply {
 pub enum Watch {
     /// Watched with whole objects and in sync.
     Synced,
-    /// Watched by metadata only (Secrets): rows have no results and no owned digest.
+    /// Watched by metadata only (Secrets): rows have no results but those of a read.
     MetadataOnly,
     /// The controller itself may not list or watch it; the text is the server's.
     Denied(String),

@@ -1,7 +1,7 @@
 //! Index rows: what the core keeps of a live object, and how it is read out of one.
 //!
-//! A row is small and is all that a pass needs: who owns the object, which stamp it carries, a
-//! digest of the values that our field manager owns, and the results of the expressions that
+//! A row is small and is all that a pass needs: who owns the object, which stamp it carries, which
+//! fields our field manager owns, and the results of the expressions that
 //! templates name. Trees of JSON are read once, here, and dropped.
 
 mod extract;
@@ -13,7 +13,7 @@ use carto_query::Path;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::key::ObjectKey;
+use crate::key::{ObjectKey, ServiceAccountKey};
 
 pub(crate) use extract::LEGACY_MANAGER;
 
@@ -143,15 +143,18 @@ pub struct Row {
     pub controller: Option<Controller>,
     /// The labels whose key begins with `carto.run/`.
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// Annotation `carto.run/service-account`, which objects without a namespace have.
+    pub account: Option<ServiceAccountKey>,
     /// Annotation `carto.run/stamp-digest`.
     pub stamp_digest: Option<Arc<str>>,
-    /// Digest of the values owned by field manager `carto` through apply; `None` when it owns
-    /// nothing.
-    pub owned_digest: Option<Arc<str>>,
-    /// Digest of the same values right after our own last apply of this stamp. Servers prune,
-    /// default and normalise, so it may differ from the digest of what was sent; a row that still
-    /// has it has not drifted. Only known to the process that applied; see [`Row::inherit`].
-    pub settled_digest: Option<Arc<str>>,
+    /// The fields that field manager `carto` owns through apply, as text (see
+    /// [`carto_merge::managed::applied_fields`]); `None` when it owns nothing.
+    pub owned: Option<Arc<str>>,
+    /// The same right after our own last apply of this stamp. A server may not record all that was sent; a row that
+    /// still has it has not drifted. Only known to the process that applied; see [`Row::inherit`].
+    pub settled: Option<Arc<str>>,
+    /// Whether the object was read with its values, not by its metadata alone.
+    pub has_values: bool,
     /// Whether the original's field manager (`cartographer`) wrote the object and ours has not
     /// taken it over.
     pub legacy: bool,
@@ -188,11 +191,11 @@ impl Row {
     /// The index calls it for every watch event before it stores the new row.
     #[must_use]
     pub fn inherit(mut self, older: &Self) -> Self {
-        if self.settled_digest.is_none()
+        if self.settled.is_none()
             && self.uid == older.uid
             && self.stamp_digest == older.stamp_digest
         {
-            self.settled_digest.clone_from(&older.settled_digest);
+            self.settled.clone_from(&older.settled);
         }
         self
     }

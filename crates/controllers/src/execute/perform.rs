@@ -203,7 +203,7 @@ impl Executor {
         })
     }
 
-    async fn delete(
+    pub(super) async fn delete(
         &self,
         turn: &Turn,
         key: &ObjectKey,

@@ -1,7 +1,7 @@
 //! One copy of each text that many rows share.
 //!
-//! Of a row's texts only its name, uid, version and digests are its own; kinds, namespaces, labels, owners and the words
-//! of conditions are those of many others.
+//! Of a row's texts only its name, uid, version and stamp are its own; kinds, namespaces, labels, owners, owned fields
+//! and the words of conditions are those of many others.
 //!
 //! Bound: what no row holds any more is dropped with each sweep.
 
@@ -65,9 +65,9 @@ impl Interner {
                 }
             }
         }
-        // Right after an apply that nobody changed, the two are equal.
-        if row.settled_digest == row.owned_digest {
-            row.settled_digest.clone_from(&row.owned_digest);
+        // Objects of one template own the same fields.
+        for text in [&mut row.owned, &mut row.settled].into_iter().flatten() {
+            pool.share(text);
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::shelf::{Name, Put, Shelf, Versioned, number};
-use super::{Index, Inner, Wakes, blueprint_kind, on_template};
+use super::{Flavor, Index, Inner, Wakes, blueprint_kind, on_template};
 use crate::key::{Key, Kind};
 use crate::queue::{Cause, Mark};
 
@@ -365,6 +365,18 @@ impl OwnKinds {
         self.stamped.iter().map(|(gvk, _, _)| gvk.clone()).collect()
     }
 
+    /// The kinds that templates stamp, where they say so literally, and who stamps them.
+    pub(super) fn template_kinds(&self) -> BTreeSet<(Gvk, Flavor)> {
+        let templates = self.shelves.values().flat_map(Shelf::values);
+        templates
+            .filter_map(|object| match &object.body {
+                Body::Template(template) => Some((template.body.kind()?, Flavor::Resource)),
+                Body::RunTemplate(template) => Some((template.body.kind()?, Flavor::Run)),
+                Body::Owner { .. } | Body::Blueprint { .. } => None,
+            })
+            .collect()
+    }
+
     pub(super) fn by_uid(&self, uid: &str) -> Option<&Key> {
         self.by_uid.get(uid)
     }
@@ -467,6 +479,7 @@ impl Inner {
                 && let Some(key) = old.key()
             {
                 self.forget_key(&key);
+                self.note_leaving(&key, &old.uid, wakes);
             }
         }
         self.own.link(&object);
@@ -489,6 +502,7 @@ impl Inner {
         self.own.unlink(old);
         if let Some(key) = old.key() {
             self.forget_key(&key);
+            self.note_leaving(&key, &old.uid, wakes);
         }
         self.own_changed(Some(old), None, cause, wakes);
     }

@@ -125,10 +125,11 @@ impl Rows {
 /// Whether anything that a pass could look at is different.
 fn concerns(old: &Row, new: &Row) -> bool {
     let same_results = || {
-        old.expressions.iter().all(|one| {
-            // A row read with more expressions than the older one tells nothing new by that alone.
-            new.result(one).is_none() || old.result(one) == new.result(one)
-        })
+        // A row read with more expressions than the older one tells nothing new by that alone; one read with fewer (by
+        // metadata only) leaves open what became of the others.
+        old.expressions
+            .iter()
+            .all(|one| old.result(one) == new.result(one))
     };
     old.uid != new.uid
         || old.generation != new.generation
@@ -136,7 +137,7 @@ fn concerns(old: &Row, new: &Row) -> bool {
         || old.controller != new.controller
         || old.labels != new.labels
         || old.stamp_digest != new.stamp_digest
-        || old.owned_digest != new.owned_digest
+        || old.owned != new.owned
         || old.legacy != new.legacy
         || !same_results()
 }
@@ -211,12 +212,14 @@ impl Inner {
         match store.shelf.put(name.clone(), Arc::clone(&row)) {
             Put::New => {
                 self.rows.link(&row);
+                self.note_abandoned(&row, wakes);
                 self.row_changed(None, Some(&row), cause, wakes);
             }
             Put::Replaced(old) => {
                 if old.controller != row.controller {
                     self.rows.unlink(&old);
                     self.rows.link(&row);
+                    self.note_abandoned(&row, wakes);
                 }
                 self.row_changed(Some(&old), Some(&row), cause, wakes);
             }
@@ -236,7 +239,7 @@ impl Inner {
             if row.covers(&held.expressions) {
                 *held = Arc::new(Row::clone(row).inherit(held));
             }
-        } else if held.settled_digest.is_none() && row.settled_digest.is_some() {
+        } else if held.settled.is_none() && row.settled.is_some() {
             *held = Arc::new(Row::clone(held).inherit(row));
         }
     }
@@ -260,7 +263,13 @@ impl Inner {
         if let RowState::Known(row) = self.rows.state(key)
             && *row.uid == *uid
         {
-            self.take_row(&key.gvk, &name, &Cause::default(), wakes);
+            let Some(store) = self.rows.stores.get_mut(&key.gvk) else {
+                return;
+            };
+            if let Some(old) = store.shelf.bury(&name) {
+                self.rows.unlink(&old);
+                self.row_changed(Some(&old), None, &Cause::default(), wakes);
+            }
         }
     }
 }

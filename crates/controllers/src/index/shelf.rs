@@ -1,9 +1,10 @@
 //! Named things, each at the newest version that was heard of.
 //!
 //! Three sources tell of an object, and none waits for the others: a list, a watch, and the replies to our own writes.
-//! A [`Shelf`] lets the newest win. Kubernetes makes the versions of one resource comparable (KEP-5504).
+//! A [`Shelf`] lets the newest win, and the end of an object is news too: a reply that comes in after it does not bring the
+//! object back. Kubernetes makes the versions of one resource comparable (KEP-5504).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Namespace (empty at cluster scope) and name.
@@ -35,10 +36,24 @@ struct Held<V> {
     at: u64,
 }
 
+/// Ends that are remembered; replies come in within moments.
+const ENDS_MAX: usize = 256;
+
+/// The end of a thing.
+#[derive(Debug)]
+struct End {
+    name: Name,
+    uid: Box<str>,
+    /// What is no newer than this comes too late.
+    version: u64,
+}
+
 /// The things, by name.
 #[derive(Debug)]
 pub(crate) struct Shelf<V> {
     held: HashMap<Name, Held<V>>,
+    /// The last ends, the oldest first.
+    ends: VecDeque<End>,
     clock: u64,
 }
 
@@ -46,6 +61,7 @@ impl<V> Default for Shelf<V> {
     fn default() -> Self {
         Self {
             held: HashMap::new(),
+            ends: VecDeque::new(),
             clock: 0,
         }
     }
@@ -78,6 +94,7 @@ impl<V: Versioned> Shelf<V> {
         self.clock += 1;
         let at = self.clock;
         match self.held.get_mut(&name) {
+            None if has_ended(&self.ends, &name, &value) => Put::Stale,
             None => {
                 self.held.insert(name, Held { value, at });
                 Put::New
@@ -95,11 +112,30 @@ impl<V: Versioned> Shelf<V> {
 
     /// Removes what a watch or a reply says is gone, unless something newer has taken its name.
     pub(crate) fn remove(&mut self, name: &Name, gone: &V) -> Option<V> {
+        self.remember(name, gone.uid(), number(gone.version()));
         let held = self.held.get(name)?;
         if held.value.uid() != gone.uid() && is_newer(&held.value, gone) {
             return None;
         }
         self.take(name)
+    }
+
+    /// Removes what a reply says is gone for good.
+    pub(crate) fn bury(&mut self, name: &Name) -> Option<V> {
+        let gone = self.take(name)?;
+        self.remember(name, gone.uid(), u64::MAX);
+        Some(gone)
+    }
+
+    fn remember(&mut self, name: &Name, uid: &str, version: u64) {
+        if self.ends.len() == ENDS_MAX {
+            self.ends.pop_front();
+        }
+        self.ends.push_back(End {
+            name: name.clone(),
+            uid: uid.into(),
+            version,
+        });
     }
 
     /// Removes whatever has this name.
@@ -121,6 +157,13 @@ impl<V: Versioned> Shelf<V> {
             .map(|(name, _)| name.clone())
             .collect()
     }
+}
+
+/// Whether the end of this very thing was heard of already. Few things are new, and few have ended just now.
+fn has_ended<V: Versioned>(ends: &VecDeque<End>, name: &Name, value: &V) -> bool {
+    ends.iter().any(|end| {
+        *end.uid == *value.uid() && end.name == *name && number(value.version()) <= end.version
+    })
 }
 
 fn is_newer<V: Versioned>(new: &V, old: &V) -> bool {
@@ -172,6 +215,21 @@ mod tests {
             shelf.remove(&name("a"), &Thing("second", "21")),
             Some(Thing("second", "20"))
         );
+    }
+
+    #[test]
+    fn a_reply_that_comes_after_the_end_brings_nothing_back() {
+        let mut shelf = Shelf::default();
+        shelf.put(name("a"), Thing("u", "9"));
+        // The watch says that it is gone, then the reply to a write before that comes in.
+        shelf.remove(&name("a"), &Thing("u", "11"));
+        assert_eq!(shelf.put(name("a"), Thing("u", "10")), Put::Stale);
+        assert_eq!(shelf.get(&name("a")), None);
+        // Leaving a selector looks the same; it may come back.
+        assert_eq!(shelf.put(name("a"), Thing("u", "12")), Put::New);
+        shelf.bury(&name("a"));
+        assert_eq!(shelf.put(name("a"), Thing("u", "13")), Put::Stale);
+        assert_eq!(shelf.put(name("a"), Thing("successor", "14")), Put::New);
     }
 
     #[test]

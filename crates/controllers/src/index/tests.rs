@@ -104,9 +104,11 @@ fn row(name: &str, version: u64, owner: &str) -> Row {
             name: owner.into(),
         }),
         labels: BTreeMap::from([("carto.run/resource-name".into(), "r".into())]),
+        account: None,
         stamp_digest: None,
-        owned_digest: None,
-        settled_digest: None,
+        owned: None,
+        settled: None,
+        has_values: true,
         legacy: false,
         expressions: Expressions::default(),
         results: Arc::new([]),
@@ -197,7 +199,7 @@ async fn an_old_event_does_not_undo_a_reply() {
 #[tokio::test(start_paused = true)]
 async fn what_only_the_writer_knows_survives_its_echo_in_any_order() {
     let settled = |row: Row| Row {
-        settled_digest: Some("d".into()),
+        settled: Some("d".into()),
         ..row
     };
     let index = two_workloads().await;
@@ -209,7 +211,7 @@ async fn what_only_the_writer_knows_survives_its_echo_in_any_order() {
     index.written_through(&key("b"), settled(row("third", 8, "b")));
     for (name, version) in [("first", "6"), ("second", "7"), ("third", "9")] {
         let row = known(&index, name).unwrap();
-        assert_eq!(row.settled_digest.as_deref(), Some("d"), "{name}");
+        assert_eq!(row.settled.as_deref(), Some("d"), "{name}");
         assert_eq!(&*row.resource_version, version);
     }
 }

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
+mod abandoned;
 mod chains;
 mod home;
 mod install;
+mod restart;
 mod rights;
 mod triggers;

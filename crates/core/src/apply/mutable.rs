@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use carto_merge::managed;
 use serde_json::Value;
 
 use super::{
@@ -14,7 +15,7 @@ use crate::json;
 use crate::key::{Gvk, Mapping, ObjectKey};
 use crate::realize::{ApiFailure, FailureKind, Purpose, Reply, Request, Watch};
 use crate::row::{Expressions, Row, RowState};
-use crate::stamp::identity::{Sealed, clear_block, seal_mutable};
+use crate::stamp::identity::{Sealed, clear_block, seal_mutable, unscope};
 
 /// How often an apply is tried in one pass before its failure counts.
 const MAX_ATTEMPTS: u8 = 3;
@@ -122,7 +123,7 @@ impl Mutable {
 
     fn observed(&mut self, env: &Env<'_>, mapping: Mapping, watch: Watch) -> Next {
         if !mapping.namespaced {
-            self.drop_namespace();
+            unscope(&mut self.sealed.object, env.account);
         }
         self.mapping = Some(mapping);
         match watch {
@@ -133,19 +134,22 @@ impl Mutable {
             Watch::Synced | Watch::MetadataOnly => {}
         }
         match env.index.row(&self.key()) {
-            RowState::Known(row) if self.is_enough(env, &row, &watch) => self.judge(env, row),
+            RowState::Known(row) if self.is_enough(env, &row) => self.judge(env, row),
             RowState::Known(_) | RowState::Unknown => Ok(self.get(env)),
             RowState::Absent => self.apply(env, Purpose::Create, false),
         }
     }
 
-    /// Reports whether a row tells all that is needed: of another owner's object its owner.
-    fn is_enough(&self, env: &Env<'_>, row: &Row, watch: &Watch) -> bool {
+    /// Reports whether a row tells all that is needed: of another owner's object its owner, and of one that is to be
+    /// changed anyway no more than that.
+    fn is_enough(&self, env: &Env<'_>, row: &Row) -> bool {
         let ours = row
             .controller
             .as_ref()
             .is_none_or(|owner| *owner.uid == *env.owner_uid);
-        !ours || (row.covers(&self.expressions) && *watch == Watch::Synced && !row.legacy)
+        let changes = || row.stamp_digest.as_deref() != Some(&self.sealed.digest);
+        let tells = || row.has_values || changes() || self.is_as_sent(row);
+        !ours || (row.covers(&self.expressions) && !row.legacy && tells())
     }
 
     fn judge(&mut self, env: &Env<'_>, row: Arc<Row>) -> Next {
@@ -183,19 +187,22 @@ impl Mutable {
         }
     }
 
+    /// Reports whether all that was sent is still ours: whoever changes a field takes it from us.
     fn is_as_sent(&self, row: &Row) -> bool {
-        let Some(owned) = row.owned_digest.as_deref() else {
+        let Some(owned) = row.owned.as_deref() else {
             return false;
         };
-        let digest = |object: &Value| digest::values(&digest::ownable(object));
-        let unblocked = || {
-            let mut object = self.sealed.object.clone();
-            clear_block(&mut object);
-            digest(&object)
+        if row.settled.as_deref() == Some(owned) {
+            return true;
+        }
+        let Ok(fields) = serde_json::from_str(owned) else {
+            return false;
         };
-        row.settled_digest.as_deref() == Some(owned)
-            || owned == digest(&self.sealed.object)
-            || owned == unblocked()
+        managed::owns(
+            &fields,
+            &digest::ownable(&self.sealed.object),
+            row.has_values,
+        )
     }
 
     fn applied(&mut self, object: &Value, created: bool) -> Next {
@@ -322,17 +329,6 @@ impl Mutable {
             gvk: self.gvk.clone(),
             namespace: namespaced.then(|| self.namespace.as_str().into()),
             name: self.name.as_str().into(),
-        }
-    }
-
-    fn drop_namespace(&mut self) {
-        let metadata = self
-            .sealed
-            .object
-            .get_mut("metadata")
-            .and_then(Value::as_object_mut);
-        if let Some(metadata) = metadata {
-            metadata.remove("namespace");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::json;
 use crate::key::{Gvk, Mapping, ObjectKey};
 use crate::realize::{ApiFailure, FailureKind, Reply, Request, Watch};
 use crate::row::{Expressions, Row};
-use crate::stamp::identity::{Sealed, clear_block, seal_run};
+use crate::stamp::identity::{Sealed, clear_block, seal_run, unscope};
 use crate::words::{LABEL_PREFIX, STAMP_DIGEST};
 
 /// What makes up the purpose of a run.
@@ -124,19 +124,14 @@ impl Run {
 
     fn observed(&mut self, env: &Env<'_>, mapping: Mapping, watch: &Watch) -> Next {
         if !mapping.namespaced {
-            let metadata = self
-                .sealed
-                .object
-                .get_mut("metadata")
-                .and_then(Value::as_object_mut);
-            if let Some(metadata) = metadata {
-                metadata.remove("namespace");
-            }
+            unscope(&mut self.sealed.object, env.account);
         }
         self.mapping = Some(mapping);
         let rows = self.family(env.index.rows_of(env.owner_uid));
         match watch {
-            Watch::Synced if rows.iter().all(|row| row.covers(&self.expressions)) => {
+            Watch::Synced | Watch::MetadataOnly
+                if rows.iter().all(|row| row.covers(&self.expressions)) =>
+            {
                 self.siblings = rows;
                 self.find(env)
             }

@@ -11,9 +11,9 @@ use super::{Compiled, ConditionRow, Controller, Evaluated, Expression, Expressio
 use crate::condition;
 use crate::digest;
 use crate::json;
-use crate::key::ObjectKey;
+use crate::key::{ObjectKey, ServiceAccountKey};
 use crate::realize::FIELD_MANAGER;
-use crate::words::LABEL_PREFIX;
+use crate::words::{LABEL_PREFIX, SERVICE_ACCOUNT};
 
 /// The field manager of the original: its binary's name.
 pub(crate) const LEGACY_MANAGER: &str = "cartographer";
@@ -21,8 +21,8 @@ pub(crate) const LEGACY_MANAGER: &str = "cartographer";
 impl Row {
     /// Reads the row of a live object; `None` when it has no kind, name or uid.
     ///
-    /// Cost: one walk over the owned fields and one per expression; nothing of the tree is kept
-    /// but the values the expressions give.
+    /// Cost: one walk per expression; nothing of the tree is kept but the values the expressions
+    /// give, and the owned fields as text.
     pub fn extract(object: &Value, expressions: &Expressions) -> Option<Self> {
         let results = expressions
             .0
@@ -30,10 +30,7 @@ impl Row {
             .map(|one| evaluate(object, one))
             .collect();
         let mut row = Self::extract_metadata(object)?;
-        let owned = managed::extract(object, FIELD_MANAGER);
-        if owned.as_object().is_some_and(|map| !map.is_empty()) {
-            row.owned_digest = Some(digest::values(&digest::ownable(&owned)).into());
-        }
+        row.has_values = true;
         row.expressions = expressions.clone();
         row.results = results;
         Some(row)
@@ -59,20 +56,24 @@ impl Row {
             deleting: json::text(metadata, &["deletionTimestamp"]).is_some(),
             controller: controller(metadata),
             labels: carto_labels(metadata),
+            account: json::text(metadata, &["annotations", SERVICE_ACCOUNT])
+                .and_then(ServiceAccountKey::parse),
             stamp_digest: digest::carried(object).map(Arc::from),
-            owned_digest: None,
-            settled_digest: None,
+            owned: managed::applied_fields(object, FIELD_MANAGER)
+                .map(|fields| fields.to_string().into()),
+            settled: None,
+            has_values: false,
             legacy: is_legacy(metadata) && digest::carried(object).is_none(),
             expressions: Expressions::default(),
             results: Arc::default(),
         })
     }
 
-    /// Reads the row of the reply to an apply or create of ours: the owned values are now as
-    /// settled as they will be.
+    /// Reads the row of the reply to an apply or create of ours: what is owned now is all that the
+    /// server records of it.
     pub fn applied(object: &Value, expressions: &Expressions) -> Option<Self> {
         let mut row = Self::extract(object, expressions)?;
-        row.settled_digest.clone_from(&row.owned_digest);
+        row.settled.clone_from(&row.owned);
         Some(row)
     }
 }

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::digest;
 use crate::json;
-use crate::words::{LABEL_PREFIX, STAMP_DIGEST};
+use crate::key::ServiceAccountKey;
+use crate::words::{LABEL_PREFIX, SERVICE_ACCOUNT, STAMP_DIGEST};
 
 /// The longest name of an object.
 const MAX_NAME: usize = 63;
@@ -88,6 +89,18 @@ fn annotate(object: &mut Value, digest: &str) {
     };
     let metadata = json::object_at(map, "metadata");
     json::object_at(metadata, "annotations").insert(STAMP_DIGEST.into(), digest.into());
+}
+
+/// Makes a sealed object one without a namespace, and notes in whose name it goes when its owner is gone: nobody else
+/// collects it.
+pub(crate) fn unscope(object: &mut Value, account: &ServiceAccountKey) {
+    let Some(map) = object.as_object_mut() else {
+        return;
+    };
+    let metadata = json::object_at(map, "metadata");
+    metadata.remove("namespace");
+    json::object_at(metadata, "annotations")
+        .insert(SERVICE_ACCOUNT.into(), account.to_string().into());
 }
 
 /// Takes `blockOwnerDeletion` out of the owner references.

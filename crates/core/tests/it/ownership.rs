@@ -283,6 +283,11 @@ fn a_cluster_scoped_object_has_no_namespace() {
         .get(&key("test.run/v1alpha1", "ClusterTest", "ct"))
         .expect("created");
     assert_eq!(made["metadata"].get("namespace"), None);
+    // Nobody else deletes it when its owner is gone.
+    assert_eq!(
+        made["metadata"]["annotations"]["carto.run/service-account"],
+        "ns/default"
+    );
     assert_eq!(
         cluster.resource("only")["stampedRef"].get("namespace"),
         None
@@ -323,6 +328,30 @@ fn kinds_watched_by_metadata_are_read_as_the_tenant() {
     cluster.take_log();
     cluster.pass(&workload_key());
     assert_eq!(cluster.take_log(), ["get ConfigMap/w-source"]);
+}
+
+#[test]
+fn kinds_watched_by_metadata_are_not_read_for_nothing() {
+    let cluster = one_resource(plain(stamps_config_map("w", json!({"a": "b"}))), json!({}));
+    let gvk = config_map("x").gvk;
+    cluster.with(|state| {
+        state.watches.insert(gvk, Watch::MetadataOnly);
+    });
+    cluster.settle();
+    assert_eq!(cluster.condition("Ready"), "True Ready");
+    cluster.restart();
+    cluster.take_log();
+    cluster.pass(&workload_key());
+    assert_eq!(cluster.take_log(), [""; 0]);
+    // What somebody else changed or removed shows in the metadata.
+    for data in [json!({"a": "c"}), json!({})] {
+        cluster.edit(&config_map("w"), "somebody", |object| object["data"] = data);
+        cluster.settle();
+        assert_eq!(
+            cluster.get(&config_map("w")).expect("there")["data"],
+            json!({"a": "b"})
+        );
+    }
 }
 
 #[test]
