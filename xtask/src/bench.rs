@@ -1,14 +1,18 @@
 //! `cargo xtask bench`: what the choreographer itself costs.
 //!
 //! The templates stamp objects whose outputs exist as soon as the object does, so that nobody
-//! else's work is timed. On the embedded home everything runs in this process; with
-//! `--kubeconfig` only the controllers do. Numbers are only meaningful in release builds, so the
+//! else's work is timed. On the embedded home the API and the controllers run in this process, as
+//! they do for users; with `--kubeconfig` the controllers run in a process of their own, so that
+//! what it uses is theirs. A bare client makes the same writes in the same run: times are compared
+//! with its times, since machines differ. Numbers are only meaningful in release builds, so the
 //! task builds and runs itself again as one.
 
+mod chain;
 mod fleet;
 mod hop;
 mod process;
 mod report;
+mod runner;
 mod scale;
 mod stage;
 
@@ -20,10 +24,17 @@ use clap::Subcommand;
 /// Which benchmark.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
-    /// A source change crosses a chain of four objects: our share of each hop, and the whole.
+    /// A source change crosses a chain: our share of each hop, and the whole.
     Hop(hop::Args),
-    /// Many workloads at once: time to converge, requests and writes per workload, idle, restart.
+    /// Many owners at once: time to converge, requests and writes, idle, restart, idle passes.
     Scale(scale::Args),
+    /// The controllers alone, for the other benchmarks: answers each line with its counters.
+    #[command(hide = true)]
+    Controllers {
+        /// The API.
+        #[arg(long)]
+        kubeconfig: PathBuf,
+    },
 }
 
 /// Where to run and how to print.
@@ -35,15 +46,21 @@ pub(crate) struct Common {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
-    /// Workloads that are there.
+    /// Owners that are there.
     #[arg(long, default_value_t = 1_000)]
     workloads: usize,
     /// Namespaces they are spread over.
     #[arg(long, default_value_t = 10)]
     namespaces: usize,
-    /// Stamp one of the four objects with ytt.
-    #[arg(long)]
-    ytt: bool,
+    /// What is choreographed.
+    #[arg(long, value_enum, default_value_t = chain::Chain::Plain)]
+    chain: chain::Chain,
+}
+
+impl Common {
+    fn is_remote(&self) -> bool {
+        self.kubeconfig.is_some()
+    }
 }
 
 /// Runs the benchmark, in a release build.
@@ -58,6 +75,7 @@ pub(crate) fn run(bench: Bench) -> anyhow::Result<()> {
         match bench {
             Bench::Hop(args) => hop::run(args).await,
             Bench::Scale(args) => scale::run(args).await,
+            Bench::Controllers { kubeconfig } => runner::serve(&kubeconfig).await,
         }
     })
 }

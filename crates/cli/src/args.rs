@@ -23,6 +23,7 @@ enum Command {
     Up(commands::up::Args),
     Controller(commands::controller::Args),
     Crds(commands::crds::Args),
+    Install(commands::install::Args),
     Validate(commands::validate::Args),
 }
 
@@ -34,6 +35,7 @@ impl Cli {
             Command::Up(args) => commands::up::run(args, env),
             Command::Controller(args) => commands::controller::run(args, env),
             Command::Crds(args) => commands::crds::run(args, env),
+            Command::Install(args) => commands::install::run(args, env),
             Command::Validate(args) => commands::validate::run(args, env),
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod controller;
 pub(crate) mod crds;
 pub(crate) mod demo;
+pub(crate) mod install;
 pub(crate) mod internal;
 pub(crate) mod up;
 pub(crate) mod validate;

@@ -5,14 +5,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::hop::Feed;
+
+mod prometheus;
 
 /// What a request to the API was for.
 ///
 /// Finer than HTTP's methods, because a status write and an apply cost the same but mean different things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
     /// One object read by name.
@@ -150,12 +152,13 @@ impl Metrics {
             watches: 0,
             owners: 0,
             rows: 0,
+            leading: false,
         }
     }
 }
 
 /// The counters at one moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Requests handed to the client since the start, by purpose.
     pub requests: [(Verb, u64); Verb::ALL.len()],
@@ -192,6 +195,8 @@ pub struct Snapshot {
     pub owners: u64,
     /// Rows of stamped objects held now.
     pub rows: u64,
+    /// Whether this replica is the one that works now.
+    pub leading: bool,
 }
 
 impl Snapshot {
@@ -281,9 +286,8 @@ impl Histogram {
 }
 
 /// Durations counted in buckets.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Distribution {
-    #[serde(skip)]
     buckets: Vec<u64>,
     sum_ns: u64,
     max_ns: u64,
@@ -306,6 +310,17 @@ impl Distribution {
     /// How many durations were recorded.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
+    }
+
+    /// How many durations did not exceed `bound`; at most 6 % of the bound too many.
+    pub fn count_up_to(&self, bound: Duration) -> u64 {
+        let last = bucket_of(u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX));
+        self.buckets.iter().take(last + 1).sum()
+    }
+
+    /// All durations together.
+    pub fn sum(&self) -> Duration {
+        Duration::from_nanos(self.sum_ns)
     }
 
     /// The longest duration recorded.

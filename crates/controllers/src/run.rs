@@ -95,6 +95,7 @@ pub struct Controllers {
     /// Cancelled when events need not be waited for any more.
     writers: TaskTracker,
     ready: Receiver<bool>,
+    leading: Receiver<bool>,
 }
 
 impl Controllers {
@@ -163,7 +164,7 @@ impl Controllers {
         });
 
         let (leading, ready) = (Sender::new(leader_election.is_none()), Sender::new(false));
-        let ready_seen = ready.subscribe();
+        let (ready_seen, leading_seen) = (ready.subscribe(), leading.subscribe());
         executor.watches.start();
         tasks.spawn(dispatch(Dispatch {
             executor: Arc::clone(&executor),
@@ -192,6 +193,7 @@ impl Controllers {
             tasks,
             writers,
             ready: ready_seen,
+            leading: leading_seen,
         })
     }
 
@@ -200,6 +202,11 @@ impl Controllers {
         let mut ready = self.ready.clone();
         // The other end lives as long as the dispatcher; when that is gone nobody needs to know.
         drop(ready.wait_for(|ready| *ready).await);
+    }
+
+    /// Whether everything that is watched from the start is in the index.
+    pub fn is_synced(&self) -> bool {
+        *self.ready.borrow()
     }
 
     #[cfg(test)]
@@ -218,6 +225,7 @@ impl Controllers {
             watches: self.executor.watches.count() as u64,
             owners: owners as u64,
             rows: rows as u64,
+            leading: *self.leading.borrow(),
             ..self.executor.metrics.snapshot()
         }
     }
@@ -238,7 +246,7 @@ impl Controllers {
     }
 
     /// Stops: no new passes, a moment for those that run and for events, and the lease is let go.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.cancel.cancel();
         self.tasks.close();
         if tokio::time::timeout(FAREWELL, self.tasks.wait())
@@ -328,6 +336,12 @@ async fn dispatch(dispatch: Dispatch) {
         }
         // Whatever happened while another led was its work; what it left undone is ours.
         executor.index.wake_all();
+        let watches = Arc::clone(&executor.watches);
+        tasks.spawn(
+            cancel
+                .clone()
+                .run_until_cancelled_owned(async move { watches.look_for_abandoned().await }),
+        );
         let term = CancellationToken::new();
         tokio::select! {
             () = cancel.cancelled() => return,

@@ -6,9 +6,14 @@
 
 mod apply;
 mod home;
+mod install;
 mod pod_logs;
+mod probes;
 mod remote;
+mod replica;
 mod schema_check;
+mod serving;
+mod webhook;
 
 pub use apply::{ApplyError, apply_yaml};
 pub use carto_actors::Actor;
@@ -17,7 +22,9 @@ pub use carto_controllers::{
     metrics::{Distribution, Snapshot, Verb},
 };
 pub use home::{Home, HomeConfig, StartError};
+pub use install::Installation;
 pub use remote::{RemoteError, remote_client, start_controllers};
+pub use replica::{Lease, Replica, ReplicaConfig, ReplicaError, Webhook};
 pub use schema_check::SchemaCheck;
 
 /// What the binary does when it starts itself again; `args` are the words after the hidden

@@ -1,4 +1,4 @@
-//! The load: a chain of four objects whose outputs exist at once, and workloads that follow it.
+//! The load: owners in a few namespaces, and a bare client that makes the same writes.
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -8,124 +8,22 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-/// Requests of the load generator that may be under way at once.
+use super::chain::{Chain, GROUP, OBJECTS, PREFIX};
+
+/// Requests of the load generator that may be under way at once: as many as the controllers have.
 pub(super) const IN_FLIGHT: usize = 32;
-/// Objects that the chain stamps for each workload.
-pub(super) const OBJECTS: usize = 4;
 
-const GROUP: &str = "bench.carto.run";
-const PREFIX: &str = "carto-bench";
-
-/// The kind of the stamped objects: any `spec`, no controller.
-pub(super) fn definition() -> Value {
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("benchobjects.{GROUP}")},
-        "spec": {
-            "group": GROUP,
-            "scope": "Namespaced",
-            "names": {"kind": "BenchObject", "plural": "benchobjects", "singular": "benchobject"},
-            "versions": [{
-                "name": "v1", "served": true, "storage": true,
-                "schema": {"openAPIV3Schema": {"type": "object", "properties": {
-                    "spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}
-                }}}
-            }]
-        }
-    })
-}
-
-/// The templates and the chain.
-pub(super) fn blueprint(ytt: bool) -> Vec<Value> {
-    let object = |resource: &str, spec: Value| {
-        json!({
-            "apiVersion": format!("{GROUP}/v1"),
-            "kind": "BenchObject",
-            "metadata": {"name": format!("$(workload.metadata.name)$-{resource}")},
-            "spec": spec
-        })
-    };
-    let template = |kind: &str, resource: &str, spec: Value| {
-        let mut template = json!({
-            "apiVersion": "carto.run/v1alpha1",
-            "kind": kind,
-            "metadata": {"name": format!("{PREFIX}-{resource}")},
-            "spec": spec
-        });
-        if template["spec"].get("ytt").is_none() && template["spec"].get("template").is_none() {
-            template["spec"]["template"] = Value::Null;
-        }
-        template
-    };
-    let config = if ytt {
-        json!({"configPath": ".spec.config", "ytt": concat!(
-            "#@ load(\"@ytt:data\", \"data\")\n---\napiVersion: bench.carto.run/v1\nkind: BenchObject\n",
-            "metadata:\n  name: #@ data.values.workload.metadata.name + \"-config\"\n",
-            "spec:\n  config:\n    image: #@ data.values.image\n")})
-    } else {
-        json!({"configPath": ".spec.config",
-               "template": object("config", json!({"config": {"image": "$(image)$"}}))})
-    };
-    vec![
-        template(
-            "ClusterSourceTemplate",
-            "source",
-            json!({
-                "urlPath": ".spec.url", "revisionPath": ".spec.revision",
-                "template": object("source", json!({
-                    "url": "$(workload.spec.source.git.url)$",
-                    "revision": "$(workload.spec.source.git.ref.commit)$"
-                }))
-            }),
-        ),
-        template(
-            "ClusterImageTemplate",
-            "image",
-            json!({
-                "imagePath": ".spec.image",
-                "template": object("image", json!({"image": "registry/$(workload.metadata.name)$:$(source.revision)$"}))
-            }),
-        ),
-        template("ClusterConfigTemplate", "config", config),
-        template(
-            "ClusterTemplate",
-            "app",
-            json!({
-                "template": object("app", json!({"config": "$(config)$"}))
-            }),
-        ),
-        json!({
-            "apiVersion": "carto.run/v1alpha1",
-            "kind": "ClusterSupplyChain",
-            "metadata": {"name": PREFIX},
-            "spec": {
-                "selector": {"carto-bench": "yes"},
-                "resources": [
-                    {"name": "source", "templateRef": {"kind": "ClusterSourceTemplate", "name": format!("{PREFIX}-source")}},
-                    {"name": "image", "templateRef": {"kind": "ClusterImageTemplate", "name": format!("{PREFIX}-image")},
-                     "sources": [{"name": "source", "resource": "source"}]},
-                    {"name": "config", "templateRef": {"kind": "ClusterConfigTemplate", "name": format!("{PREFIX}-config")},
-                     "images": [{"name": "image", "resource": "image"}]},
-                    {"name": "app", "templateRef": {"kind": "ClusterTemplate", "name": format!("{PREFIX}-app")},
-                     "configs": [{"name": "config", "resource": "config"}]}
-                ]
-            }
-        }),
-    ]
-}
-
-/// One workload of the fleet.
+/// One owner of the fleet.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     pub(super) namespace: String,
     pub(super) name: String,
 }
 
-/// The workloads, spread over the namespaces.
-pub(super) fn members(workloads: usize, namespaces: usize) -> Vec<Member> {
+/// The owners, spread over the namespaces.
+pub(super) fn members(count: usize, namespaces: usize) -> Vec<Member> {
     let namespaces = namespaces.max(1);
-    (0..workloads)
+    (0..count)
         .map(|number| Member {
             namespace: namespace(number % namespaces),
             name: format!("bench-{number}"),
@@ -138,38 +36,20 @@ pub(super) fn namespace(number: usize) -> String {
     format!("{PREFIX}-{number}")
 }
 
-impl Member {
-    /// The Workload that nobody choreographs: the bare client writes its status.
-    fn bare(&self) -> Value {
-        json!({
-            "apiVersion": "carto.run/v1alpha1",
-            "kind": "Workload",
-            "metadata": {"namespace": self.namespace, "name": format!("bare-{}", self.name)},
-            "spec": {}
-        })
-    }
-
-    /// The Workload, at a revision.
-    pub(super) fn workload(&self, revision: &str) -> Value {
-        json!({
-            "apiVersion": "carto.run/v1alpha1",
-            "kind": "Workload",
-            "metadata": {"namespace": self.namespace, "name": self.name, "labels": {"carto-bench": "yes"}},
-            "spec": {"source": {"git": {"url": "https://git.example.com/app", "ref": {"commit": revision}}}}
-        })
-    }
-}
-
 /// How a kind of the load is reached.
 pub(super) fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "BenchObject" => (GROUP, "v1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
-        "Namespace" | "ServiceAccount" => ("", "v1"),
+        "Namespace" | "ServiceAccount" | "ConfigMap" => ("", "v1"),
         "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         _ => ("carto.run", "v1alpha1"),
     };
-    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+    let gvk = GroupVersionKind::gvk(group, version, kind);
+    match kind {
+        "ClusterDelivery" => ApiResource::from_gvk_with_plural(&gvk, "clusterdeliveries"),
+        _ => ApiResource::from_gvk(&gvk),
+    }
 }
 
 /// The API of a kind in a namespace, or of a cluster-scoped kind.
@@ -193,66 +73,168 @@ pub(super) async fn apply(client: &Client, object: &Value) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Creates all members' workloads, with [`IN_FLIGHT`] requests under way.
-pub(super) async fn create(client: &Client, members: &[Member]) -> anyhow::Result<()> {
+/// Does something for every member, with [`IN_FLIGHT`] requests under way.
+pub(super) async fn for_each<'a, F>(
+    members: &'a [Member],
+    act: impl Fn(&'a Member) -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
     stream::iter(members)
-        .map(|member| async move {
-            let object: DynamicObject = serde_json::from_value(member.workload("r1"))?;
-            api(client, Some(&member.namespace), "Workload")
-                .create(&PostParams::default(), &object)
+        .map(act)
+        .buffer_unordered(IN_FLIGHT)
+        .try_for_each(async |()| Ok(()))
+        .await
+}
+
+/// Creates all members' owners.
+pub(super) async fn create(
+    client: &Client,
+    chain: Chain,
+    members: &[Member],
+) -> anyhow::Result<()> {
+    for_each(members, |member| async move {
+        let object = chain.instance(&member.namespace, &member.name, "r1");
+        create_one(client, &object).await.map(drop)
+    })
+    .await
+}
+
+async fn create_one(client: &Client, object: &Value) -> anyhow::Result<DynamicObject> {
+    let object: DynamicObject = serde_json::from_value(object.clone())?;
+    let kind = object.types.clone().unwrap_or_default().kind;
+    api(client, object.metadata.namespace.as_deref(), &kind)
+        .create(&PostParams::default(), &object)
+        .await
+        .with_context(|| format!("cannot create {kind} {:?}", object.metadata.name))
+}
+
+/// Changes something of every owner that changes no outcome.
+pub(super) async fn touch(
+    client: &Client,
+    chain: Chain,
+    members: &[Member],
+    mark: &str,
+) -> anyhow::Result<()> {
+    let patch = json!({"metadata": {"annotations": {"bench": mark}}});
+    for_each(members, |member| {
+        let patch = &patch;
+        async move {
+            api(client, Some(&member.namespace), chain.owner())
+                .patch(&member.name, &PatchParams::default(), &Patch::Merge(patch))
                 .await
-                .with_context(|| format!("cannot create the workload {}", member.name))?;
-            anyhow::Ok(())
-        })
-        .buffer_unordered(IN_FLIGHT)
-        .try_collect::<Vec<()>>()
-        .await?;
-    Ok(())
+                .context("cannot touch an owner")?;
+            Ok(())
+        }
+    })
+    .await
 }
 
-/// Creates what [`bare_writes`] needs.
-pub(super) async fn prepare_bare(client: &Client, members: &[Member]) -> anyhow::Result<()> {
-    stream::iter(members)
-        .map(|member| async move { apply(client, &member.bare()).await })
-        .buffer_unordered(IN_FLIGHT)
-        .try_collect::<Vec<()>>()
-        .await?;
-    Ok(())
+/// Makes the writes that a perfect choreographer and its user would make, as a bare client: the owner created, its
+/// objects applied one after the other, its status written, and of everything the size that ours have.
+pub(super) async fn bare_writes(
+    client: &Client,
+    chain: Chain,
+    members: &[Member],
+) -> anyhow::Result<()> {
+    for_each(members, |member| bare_writes_for(client, chain, member)).await
 }
 
-/// Makes the writes that a perfect choreographer would make, as a bare client: four applies and
-/// one status write for each member.
-pub(super) async fn bare_writes(client: &Client, members: &[Member]) -> anyhow::Result<()> {
-    stream::iter(members)
-        .map(|member| bare_writes_for(client, member))
-        .buffer_unordered(IN_FLIGHT)
-        .try_collect::<Vec<()>>()
-        .await?;
-    Ok(())
-}
-
-async fn bare_writes_for(client: &Client, member: &Member) -> anyhow::Result<()> {
-    let parameters = PatchParams::apply("carto-bench-bare").force();
-    let objects = api(client, Some(&member.namespace), "BenchObject");
-    for number in 0..OBJECTS {
-        let name = format!("{}-bare-{number}", member.name);
-        let labels = json!({"bench": "bare", "carto-bench-member": member.name});
-        let object = json!({
-            "apiVersion": format!("{GROUP}/v1"), "kind": "BenchObject",
-            "metadata": {"name": name, "namespace": member.namespace, "labels": labels},
-            "spec": {"url": "https://git.example.com/app", "revision": "r1", "image": "registry/app:r1"}
-        });
-        objects
-            .patch(&name, &parameters, &Patch::Apply(&object))
-            .await?;
+async fn bare_writes_for(client: &Client, chain: Chain, member: &Member) -> anyhow::Result<()> {
+    let name = format!("bare-{}", member.name);
+    let mut owner = chain.instance(&member.namespace, &name, "r1");
+    // Nobody selects it.
+    owner["metadata"]["labels"] = json!({"bare": "yes"});
+    let owner = create_one(client, &owner).await?;
+    let uid = owner.metadata.uid.unwrap_or_default();
+    bare_applies(client, chain, member, &uid, "r1").await?;
+    if chain == Chain::Runnable {
+        bare_apply(client, chain, member, &uid, "run", "r1").await?;
+        write_status(client, chain, member, &name).await?;
     }
-    let status = json!({"status": {"observedGeneration": 1}});
-    api(client, Some(&member.namespace), "Workload")
-        .patch_status(
-            &format!("bare-{}", member.name),
-            &PatchParams::default(),
-            &Patch::Merge(&status),
-        )
-        .await?;
+    write_status(client, chain, member, &name).await
+}
+
+async fn write_status(
+    client: &Client,
+    chain: Chain,
+    member: &Member,
+    name: &str,
+) -> anyhow::Result<()> {
+    let entry = |number: usize| {
+        json!({
+            "name": format!("resource-{number}"),
+            "templateRef": {"apiVersion": "carto.run/v1alpha1", "kind": "ClusterConfigTemplate", "name": "carto-bench-config"},
+            "stampedRef": {"apiVersion": "bench.carto.run/v1", "kind": "BenchObject", "name": name, "namespace": member.namespace,
+                "resource": "benchobjects.bench.carto.run"},
+            "outputs": [{"name": "config", "preview": "config of registry/app:r1\n", "digest": format!("sha256:{number:064}"),
+                "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+            "conditions": [condition("ResourceSubmitted"), condition("Healthy"), condition("Ready")],
+        })
+    };
+    let status = json!({"status": {
+        "observedGeneration": 1,
+        "conditions": [condition("Ready"), condition("ResourcesHealthy"), condition("ResourcesSubmitted")],
+        "resources": (0..OBJECTS).map(entry).collect::<Vec<_>>(),
+    }});
+    api(client, Some(&member.namespace), chain.owner())
+        .patch_status(name, &PatchParams::default(), &Patch::Merge(&status))
+        .await
+        .context("cannot write a status")?;
+    Ok(())
+}
+
+fn condition(kind: &str) -> Value {
+    json!({"type": kind, "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"})
+}
+
+/// Applies as many objects as a chain has, one after the other.
+pub(super) async fn bare_applies(
+    client: &Client,
+    chain: Chain,
+    member: &Member,
+    uid: &str,
+    revision: &str,
+) -> anyhow::Result<()> {
+    for part in ["source", "image", "config", "app"] {
+        bare_apply(client, chain, member, uid, part, revision).await?;
+    }
+    Ok(())
+}
+
+async fn bare_apply(
+    client: &Client,
+    chain: Chain,
+    member: &Member,
+    uid: &str,
+    part: &str,
+    revision: &str,
+) -> anyhow::Result<()> {
+    let name = format!("bare-{}-{part}", member.name);
+    let labels = json!({
+        "bare.run/workload-name": member.name, "bare.run/workload-namespace": member.namespace,
+        "bare.run/supply-chain-name": PREFIX, "bare.run/resource-name": part,
+        "bare.run/template-kind": "ClusterConfigTemplate", "bare.run/cluster-template-name": "carto-bench-config",
+        "bare.run/template-lifecycle": "mutable",
+    });
+    let values = json!({"image": format!("registry/{}:{revision}", member.name)});
+    let is_map = chain == Chain::Configmaps;
+    let mut object = json!({
+        "apiVersion": if is_map { "v1".to_owned() } else { format!("{GROUP}/v1") },
+        "kind": chain.object(),
+        "metadata": {
+            "name": name, "namespace": member.namespace, "labels": labels,
+            "annotations": {"bare.run/stamp-digest": format!("{:0>64}", revision)},
+            "ownerReferences": [{"apiVersion": "carto.run/v1alpha1", "kind": chain.owner(), "name": format!("bare-{}", member.name),
+                "uid": uid, "controller": true, "blockOwnerDeletion": true}],
+        },
+    });
+    object[if is_map { "data" } else { "spec" }] = values;
+    let parameters = PatchParams::apply("carto-bench-bare").force();
+    api(client, Some(&member.namespace), chain.object())
+        .patch(&name, &parameters, &Patch::Apply(&object))
+        .await
+        .context("cannot apply an object")?;
     Ok(())
 }

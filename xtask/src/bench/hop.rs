@@ -1,4 +1,4 @@
-//! `bench hop`: one source change crosses four objects, many times, among other workloads.
+//! `bench hop`: one source change crosses all objects of a chain, many times, among other owners.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,13 @@ use carto_server::Verb;
 use futures::StreamExt;
 use kube::{
     Client,
-    api::{Patch, PatchParams, WatchEvent, WatchParams},
+    api::{DynamicObject, Patch, PatchParams, WatchEvent, WatchParams},
 };
 use serde_json::json;
 
 use super::{
     Common,
+    chain::Chain,
     fleet::{self, Member},
     report::Report,
     scale,
@@ -21,6 +22,8 @@ use super::{
 
 /// How long one change may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the fleet may take to converge.
+const FLEET: Duration = Duration::from_mins(10);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -33,50 +36,53 @@ pub(crate) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let Args { common, changes } = args;
+    let changes = changes.max(1);
     let members = fleet::members(common.workloads.max(1), common.namespaces);
     let mut stage = Stage::prepare(&common).await?;
     stage.start().await?;
-    fleet::create(stage.client(), &members).await?;
-    stage.settled(Duration::from_secs(600)).await?;
+    fleet::create(stage.client(), common.chain, &members).await?;
+    stage.settled(FLEET).await?;
 
     let mut report = Report::default();
-    report.add("workloads", members.len(), "");
+    report.add("owners", members.len(), "");
     report.add("changes", changes, "");
-    let before = stage.snapshot()?;
+    let before = stage.counters().await?.all;
     let mut crossings = Vec::with_capacity(changes);
     let mut bare = Vec::with_capacity(changes);
     for number in 0..changes {
         let member = &members[number % members.len()];
-        crossings.push(change(stage.client(), member, &format!("c{number}")).await?);
-        bare.push(four_applies(stage.client(), member, number).await?);
+        let revision = format!("c{number}");
+        crossings.push(change(stage.client(), common.chain, member, &revision).await?);
+        // The status and the events of the change belong to it, not to what follows.
+        stage.quiet().await?;
+        bare.push(applies_in_a_row(stage.client(), common.chain, member, &revision).await?);
     }
-    stage.settled(PATIENCE).await?;
-    let after = stage.snapshot()?;
-    let per = |count: u64| count as f64 / changes.max(1) as f64;
+    let (_, after) = stage.settled(PATIENCE).await?;
+    let after = after.all;
+    let per = |count: u64| scale::to_f64(count) / scale::to_f64(changes as u64);
     scale::hops(&mut report, &after.hops.since(&before.hops));
-    for (name, share) in [
-        ("change across four objects, p50", 0.5),
-        ("change across four objects, p99", 0.99),
-    ] {
-        report.ratio(name, quantile(&mut crossings, share), "ms");
-    }
-    report.ratio(
-        "four applies by a bare client, p50",
-        quantile(&mut bare, 0.5),
+    let crossing = quantile(&mut crossings, 0.5);
+    let alone = quantile(&mut bare, 0.5);
+    report.number("change across all objects, p50", crossing, "ms");
+    report.number(
+        "change across all objects, p99",
+        quantile(&mut crossings, 0.99),
         "ms",
     );
-    report.ratio(
+    report.number("as many applies by a bare client, p50", alone, "ms");
+    report.number("ratio to the bare client", crossing / alone, "x");
+    report.number(
         "requests",
         per(after.requests_total() - before.requests_total()),
         "per change",
     );
-    report.ratio(
+    report.number(
         "object and status writes",
         per(after.writes() - before.writes()),
         "per change",
     );
     let events = after.requests_for(Verb::Event) - before.requests_for(Verb::Event);
-    report.ratio("event writes", per(events), "per change");
+    report.number("event writes", per(events), "per change");
     report.add(
         "failed requests",
         after.failed_requests - before.failed_requests,
@@ -87,32 +93,32 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Changes a workload's source and waits until the last object of the chain has it.
-async fn change(client: &Client, member: &Member, revision: &str) -> anyhow::Result<Duration> {
-    let objects = fleet::api(client, Some(&member.namespace), "BenchObject");
-    let last = format!("{}-app", member.name);
-    let now = objects.get(&last).await?;
+/// Changes an owner's source and waits until the last object of the chain has it.
+async fn change(
+    client: &Client,
+    chain: Chain,
+    member: &Member,
+    revision: &str,
+) -> anyhow::Result<Duration> {
+    let (kind, name) = chain.last(&member.name);
+    let objects = fleet::api(client, Some(&member.namespace), kind);
+    let now = objects.get(&name).await?;
     let version = now
         .metadata
         .resource_version
         .context("no resourceVersion")?;
-    let selector = WatchParams::default().fields(&format!("metadata.name={last}"));
-    let mut events = objects.watch(&selector, &version).await?.boxed();
+    let only = WatchParams::default().fields(&format!("metadata.name={name}"));
+    let mut events = objects.watch(&only, &version).await?.boxed();
     let patch = json!({"spec": {"source": {"git": {"ref": {"commit": revision}}}}});
     let begin = Instant::now();
-    fleet::api(client, Some(&member.namespace), "Workload")
+    fleet::api(client, Some(&member.namespace), chain.owner())
         .patch(&member.name, &PatchParams::default(), &Patch::Merge(&patch))
         .await?;
     loop {
         let event = tokio::time::timeout(PATIENCE, events.next()).await;
         match event {
-            Ok(Some(Ok(WatchEvent::Modified(object)))) => {
-                if object.data["spec"]["config"]
-                    .to_string()
-                    .contains(&format!(":{revision}\""))
-                {
-                    return Ok(begin.elapsed());
-                }
+            Ok(Some(Ok(WatchEvent::Modified(object)))) if has(&object, revision) => {
+                return Ok(begin.elapsed());
             }
             Ok(Some(Ok(_))) => {}
             Ok(Some(Err(error))) => return Err(error.into()),
@@ -121,22 +127,27 @@ async fn change(client: &Client, member: &Member, revision: &str) -> anyhow::Res
     }
 }
 
-/// The same four writes in a row by a bare client.
-async fn four_applies(client: &Client, member: &Member, number: usize) -> anyhow::Result<Duration> {
-    let parameters = PatchParams::apply("carto-bench-bare").force();
-    let objects = fleet::api(client, Some(&member.namespace), "BenchObject");
+/// Whether some text in what the object says ends in the revision.
+fn has(object: &DynamicObject, revision: &str) -> bool {
+    object.data.to_string().contains(&format!("{revision}\""))
+}
+
+/// As many writes in a row by a bare client.
+async fn applies_in_a_row(
+    client: &Client,
+    chain: Chain,
+    member: &Member,
+    revision: &str,
+) -> anyhow::Result<Duration> {
     let begin = Instant::now();
-    for position in 0..fleet::OBJECTS {
-        let name = format!("{}-row-{position}", member.name);
-        let object = json!({
-            "apiVersion": "bench.carto.run/v1", "kind": "BenchObject",
-            "metadata": {"name": name, "namespace": member.namespace},
-            "spec": {"image": format!("registry/app:c{number}")}
-        });
-        objects
-            .patch(&name, &parameters, &Patch::Apply(&object))
-            .await?;
-    }
+    fleet::bare_applies(
+        client,
+        chain,
+        member,
+        "00000000-0000-0000-0000-000000000000",
+        revision,
+    )
+    .await?;
     Ok(begin.elapsed())
 }
 

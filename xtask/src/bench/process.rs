@@ -2,8 +2,10 @@
 
 use std::{fs, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 /// Processor time and memory of this process.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Usage {
     /// User and system time since the start.
     pub(super) cpu: Duration,

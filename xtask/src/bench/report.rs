@@ -15,7 +15,7 @@ impl Report {
     }
 
     /// Adds a figure rounded to three decimals.
-    pub(super) fn ratio(&mut self, name: &str, value: f64, unit: &'static str) {
+    pub(super) fn number(&mut self, name: &str, value: f64, unit: &'static str) {
         self.add(name, (value * 1e3).round() / 1e3, unit);
     }
 

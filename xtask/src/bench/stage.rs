@@ -1,46 +1,64 @@
-//! Where a benchmark runs: the embedded home in this process, or another Kubernetes API; and the
-//! controllers, which can be stopped and started again.
+//! Where a benchmark runs: the embedded home in this process, or another Kubernetes API.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail};
-use carto_server::{Controllers, Home, HomeConfig, Snapshot};
-use kube::Client;
+use carto_server::{Home, HomeConfig};
+use futures::{StreamExt, TryStreamExt};
+use kube::{
+    Client,
+    api::{DeleteParams, DynamicObject, ListParams, WatchEvent, WatchParams},
+};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
-use super::{Common, fleet};
+use super::{
+    Common,
+    chain::{self, Chain},
+    fleet,
+    runner::{Counters, Runner},
+};
 
 /// How long the controllers have to be quiet to count as settled.
 const QUIET: Duration = Duration::from_millis(500);
 /// How often the counters are read while waiting.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(20);
 
 /// The API under the controllers, and the controllers.
 pub(super) struct Stage {
+    chain: Chain,
     client: Client,
-    home: Option<Home>,
-    _state: Option<tempfile::TempDir>,
-    running: Option<Controllers>,
+    kubeconfig: PathBuf,
+    home: Option<(Home, tempfile::TempDir)>,
+    running: Option<Runner>,
 }
 
 impl Stage {
-    /// Prepares the API: definitions, the chain, namespaces, accounts. No controllers yet.
+    /// Prepares the API: definitions, the chain, namespaces, rights. No controllers yet.
     pub(super) async fn prepare(common: &Common) -> anyhow::Result<Self> {
-        let (client, home, state) = match &common.kubeconfig {
-            Some(path) => (carto_server::remote_client(Some(path)).await?, None, None),
+        let (client, kubeconfig, home) = match &common.kubeconfig {
+            Some(path) => (
+                carto_server::remote_client(Some(path)).await?,
+                path.clone(),
+                None,
+            ),
             None => {
                 let state = tempfile::tempdir()?;
                 let mut config = HomeConfig::new(state.path().to_owned());
                 config.actors = Vec::new();
                 config.controllers = false;
                 let home = Home::start(config).await?;
-                (home.client(), Some(home), Some(state))
+                (home.client(), home.kubeconfig_path(), Some((home, state)))
             }
         };
         let stage = Self {
+            chain: common.chain,
             client,
+            kubeconfig,
             home,
-            _state: state,
             running: None,
         };
         stage.install(common).await?;
@@ -53,13 +71,12 @@ impl Stage {
                 fleet::apply(&self.client, &serde_json::to_value(crd)?).await?;
             }
         }
-        fleet::apply(&self.client, &fleet::definition()).await?;
+        fleet::apply(&self.client, &chain::definition()).await?;
         for number in 0..common.namespaces.max(1) {
             let name = fleet::namespace(number);
             fleet::apply(
                 &self.client,
-                &json!({
-                "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
+                &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
             )
             .await?;
         }
@@ -72,7 +89,7 @@ impl Stage {
         .await?;
         let begin = Instant::now();
         loop {
-            match self.install_blueprint(common.ytt).await {
+            match self.install_blueprint().await {
                 Ok(()) => return Ok(()),
                 // A real API server serves a new kind a moment after it is defined.
                 Err(error) if begin.elapsed() > Duration::from_secs(20) => return Err(error),
@@ -81,11 +98,12 @@ impl Stage {
         }
     }
 
-    async fn install_blueprint(&self, ytt: bool) -> anyhow::Result<()> {
+    async fn install_blueprint(&self) -> anyhow::Result<()> {
+        let one = ListParams::default().limit(1);
         fleet::api(&self.client, Some("default"), "BenchObject")
-            .list(&kube::api::ListParams::default().limit(1))
+            .list(&one)
             .await?;
-        for object in fleet::blueprint(ytt) {
+        for object in self.chain.blueprint() {
             fleet::apply(&self.client, &object).await?;
         }
         Ok(())
@@ -95,95 +113,153 @@ impl Stage {
         &self.client
     }
 
-    /// Starts the controllers and waits until their indexes are in sync.
+    /// Starts the controllers as they run on this API: in this process on the embedded home, else apart.
     pub(super) async fn start(&mut self) -> anyhow::Result<()> {
-        let controllers = carto_server::start_controllers(self.client.clone()).await?;
-        tokio::time::timeout(Duration::from_secs(60), controllers.synced())
-            .await
-            .context("the controllers were not in sync after 60 s")?;
-        self.running = Some(controllers);
+        self.running = Some(match self.home {
+            Some(_) => Runner::here(self.client.clone()).await?,
+            None => Runner::apart(&self.kubeconfig).await?,
+        });
         Ok(())
+    }
+
+    /// Starts the controllers in a process of their own.
+    pub(super) async fn start_apart(&mut self) -> anyhow::Result<()> {
+        self.running = Some(Runner::apart(&self.kubeconfig).await?);
+        Ok(())
+    }
+
+    /// Whether what the process uses is the controllers' alone.
+    pub(super) fn is_apart(&self) -> bool {
+        matches!(self.running, Some(Runner::Apart(_)))
     }
 
     /// Stops the controllers and waits for their end.
     pub(super) async fn stop(&mut self) {
-        if let Some(controllers) = self.running.take() {
-            controllers.stop().await;
+        if let Some(runner) = self.running.take() {
+            runner.stop().await;
         }
     }
 
     /// The controllers' counters now.
-    pub(super) fn snapshot(&self) -> anyhow::Result<Snapshot> {
-        Ok(self
+    pub(super) async fn counters(&self) -> anyhow::Result<Counters> {
+        let running = self
             .running
             .as_ref()
-            .context("the controllers do not run")?
-            .metrics())
+            .context("the controllers do not run")?;
+        running.counters().await
     }
 
-    /// Waits until nothing is queued, running or pending for a while; returns the moment at which
-    /// the last piece of work was done.
-    pub(super) async fn settled(&self, patience: Duration) -> anyhow::Result<Instant> {
+    /// Waits until nothing is queued, running or pending for a while; returns the moment at which the last piece of work
+    /// was done, and the counters then.
+    pub(super) async fn settled(&self, patience: Duration) -> anyhow::Result<(Instant, Counters)> {
         let begin = Instant::now();
         let mut last_busy = begin;
-        let mut last_total = 0;
+        let mut last = self.counters().await?;
         loop {
-            let now = self.snapshot()?;
-            let total = now.requests_total();
-            if now.queue + now.running + now.events_pending > 0 || total != last_total {
+            tokio::time::sleep(TICK).await;
+            let now = self.counters().await?;
+            let all = &now.all;
+            let busy = all.queue + all.running + all.events_pending > 0;
+            if busy
+                || all.requests_total() != last.all.requests_total()
+                || all.reconciles != last.all.reconciles
+            {
                 last_busy = Instant::now();
-                last_total = total;
             } else if last_busy.elapsed() > QUIET {
-                return Ok(last_busy);
+                return Ok((last_busy, now));
             }
             if begin.elapsed() > patience {
-                bail!(
-                    "not settled after {} s: {} queued",
-                    patience.as_secs(),
-                    now.queue
-                );
+                bail!("not settled after {} s: {all:?}", patience.as_secs());
             }
-            tokio::time::sleep(TICK).await;
+            last = now;
         }
     }
 
-    /// How many of the fleet's workloads are Ready.
-    pub(super) async fn ready(&self) -> anyhow::Result<usize> {
-        let workloads = kube::Api::<kube::api::DynamicObject>::all_with(
+    /// Waits until nothing is queued, running or pending.
+    pub(super) async fn quiet(&self) -> anyhow::Result<()> {
+        loop {
+            let all = self.counters().await?.all;
+            if all.queue + all.running + all.events_pending == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Watches for the moment at which so many owners are Ready. It is followed from now on.
+    pub(super) async fn until_ready(
+        &self,
+        owners: usize,
+    ) -> anyhow::Result<JoinHandle<anyhow::Result<Instant>>> {
+        let api = kube::Api::<DynamicObject>::all_with(
             self.client.clone(),
-            &fleet::resource("Workload"),
+            &fleet::resource(self.chain.owner()),
         );
-        let parameters = kube::api::ListParams::default().labels("carto-bench=yes");
-        let list = workloads.list(&parameters).await?;
-        Ok(list
-            .items
-            .iter()
-            .filter(|workload| is_ready(&workload.data))
-            .count())
+        let labels = "carto-bench=yes";
+        let list = api.list(&ListParams::default().labels(labels)).await?;
+        let version = list
+            .metadata
+            .resource_version
+            .context("a list has a version")?;
+        let mut ready: std::collections::HashSet<String> = std::collections::HashSet::new();
+        Ok(tokio::spawn(async move {
+            let events = api
+                .watch(
+                    &WatchParams::default().labels(labels).timeout(290),
+                    &version,
+                )
+                .await?;
+            let mut events = events.boxed();
+            while let Some(event) = events.try_next().await? {
+                if let WatchEvent::Modified(owner) = event
+                    && is_ready(&owner.data)
+                {
+                    ready.insert(owner.metadata.uid.unwrap_or_default());
+                    if ready.len() == owners {
+                        return Ok(Instant::now());
+                    }
+                }
+            }
+            bail!("{} of {owners} became ready", ready.len())
+        }))
     }
 
     /// Removes what was made on an API that is not ours, and ends the home that is.
     pub(super) async fn clean_up(mut self, namespaces: usize) -> anyhow::Result<()> {
         self.stop().await;
-        if let Some(home) = self.home.take() {
+        if let Some((home, _state)) = self.home.take() {
             home.shutdown().await;
             return Ok(());
         }
-        for number in 0..namespaces.max(1) {
-            let namespaces = fleet::api(&self.client, None, "Namespace");
-            namespaces
-                .delete(
-                    &fleet::namespace(number),
-                    &kube::api::DeleteParams::default(),
-                )
+        for object in self.chain.blueprint() {
+            let text = |key: &str| {
+                object
+                    .pointer(key)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+            };
+            fleet::api(&self.client, None, text("/kind"))
+                .delete(text("/metadata/name"), &DeleteParams::default())
                 .await?;
+        }
+        let all = fleet::api(&self.client, None, "Namespace");
+        for number in 0..namespaces.max(1) {
+            all.delete(&fleet::namespace(number), &DeleteParams::default())
+                .await?;
+        }
+        // Another benchmark may come at once.
+        let begin = Instant::now();
+        while all.get_opt(&fleet::namespace(0)).await?.is_some()
+            && begin.elapsed() < Duration::from_mins(5)
+        {
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
         Ok(())
     }
 }
 
-fn is_ready(workload: &Value) -> bool {
-    workload["status"]["conditions"]
+fn is_ready(owner: &Value) -> bool {
+    owner["status"]["conditions"]
         .as_array()
         .into_iter()
         .flatten()
