@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::condition::{self, Condition, Status};
 use crate::json;
-use crate::key::BlueprintKind;
+use crate::key::{BlueprintKind, TemplateKind};
 use crate::model::Blueprint;
 use crate::realize::{Dependency, Next, Observed, Outcome};
 use crate::words::{condition_type, reason};
@@ -17,20 +17,14 @@ use crate::words::{condition_type, reason};
 pub fn examine(kind: BlueprintKind, observed: &Observed) -> Outcome {
     let blueprint = Blueprint::read(kind, &observed.owner);
     let mut depends_on = BTreeSet::new();
-    let mut missing: Vec<&str> = Vec::new();
-    for (resource, name) in blueprint.templates() {
-        let found = resource.kind().is_some_and(|kind| {
-            depends_on.insert(Dependency::Template {
-                kind,
-                name: name.into(),
-            });
-            observed.index.template(kind, name).is_some()
+    let ready = templates_ready(&blueprint, |kind, name| {
+        depends_on.insert(Dependency::Template {
+            kind,
+            name: name.into(),
         });
-        if !found {
-            missing.push(&resource.name);
-        }
-    }
-    let status = status(observed, ready(&missing));
+        observed.index.template(kind, name).is_some()
+    });
+    let status = status(observed, ready);
     let current = observed.owner.get("status").unwrap_or(&Value::Null);
     Outcome {
         status: (status != *current).then_some(status),
@@ -41,8 +35,17 @@ pub fn examine(kind: BlueprintKind, observed: &Observed) -> Outcome {
     }
 }
 
-fn ready(missing: &[&str]) -> Condition {
+/// Says whether all templates of a blueprint are there: the condition `TemplatesReady`.
+pub(crate) fn templates_ready(
+    blueprint: &Blueprint,
+    mut known: impl FnMut(TemplateKind, &str) -> bool,
+) -> Condition {
     let kind = condition_type::TEMPLATES_READY;
+    let missing: Vec<&str> = blueprint
+        .templates()
+        .filter(|(resource, name)| !resource.kind().is_some_and(|kind| known(kind, name)))
+        .map(|(resource, _)| resource.name.as_str())
+        .collect();
     if missing.is_empty() {
         return Condition::good(kind, reason::READY);
     }

@@ -10,7 +10,6 @@ use std::sync::OnceLock;
 use carto_query::Scope;
 use serde_json::{Map, Value};
 
-use crate::inputs::Inputs;
 use crate::stamp::finish::Labels;
 
 pub(crate) use unset::Schema;
@@ -86,17 +85,15 @@ impl Subject {
     }
 }
 
-/// Builds what the template of a resource sees.
+/// Builds what the template of a resource sees; `inputs` as [`crate::inputs::Inputs`] adds them.
 pub(crate) fn of_resource<'a>(
     subject: &'a Subject,
     params: Map<String, Value>,
-    inputs: &Inputs,
+    inputs: Map<String, Value>,
     labels: &Labels,
 ) -> Scope<'a> {
-    let mut own = Map::new();
-    inputs.add_to(&mut own);
     let mut scope = subject.add(Scope::new());
-    for (name, value) in own {
+    for (name, value) in inputs {
         scope = scope.with_owned(name, value);
     }
     scope

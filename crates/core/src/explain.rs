@@ -6,6 +6,7 @@
 
 mod advice;
 mod changes;
+mod inputs;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::realization::{Selection, select};
 use crate::view::{OwnerView, ResourceView, State};
 
 pub use changes::{LastChange, last_changes};
+pub use inputs::{Input, inputs};
 
 /// What is to be said about an owner.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +28,8 @@ pub struct Explanation {
     pub view: OwnerView,
     /// How its blueprint was found, or why not.
     pub selection: Selected,
+    /// The blueprint, when exactly one is selected.
+    pub blueprint: Option<Arc<Blueprint>>,
     /// What holds it up; `None` when nothing does.
     pub cause: Option<Cause>,
     /// What happens or is to be done next, one sentence each.
@@ -113,6 +117,7 @@ pub fn explain(
     Explanation {
         view,
         selection,
+        blueprint,
         cause,
         next,
     }

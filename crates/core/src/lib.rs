@@ -23,6 +23,7 @@ pub mod offline;
 mod order;
 mod outputs;
 pub mod params;
+pub mod plan;
 mod preview;
 mod problem;
 mod prune;

@@ -5,49 +5,47 @@
 //! and only answer its requests from memory. Writes are carried out by server-side apply on the
 //! schema of objects without any, so lists are replaced as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod alone;
+mod memory;
+mod settle;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use carto_merge::fieldpath::Filter;
-use carto_merge::schema::Schema;
-use carto_merge::smd;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::condition;
-use crate::digest;
 use crate::json;
 use crate::key::{
     BlueprintKind, Gvk, Mapping, ObjectKey, OwnerKind, ServiceAccountKey, TemplateKind,
 };
 use crate::model::{Blueprint, RunTemplate, Template};
 use crate::realize::{
-    ApiFailure, FIELD_MANAGER, FailureKind, Index, Observed, Outcome, Realization, Reply, Request,
-    Step, Watch,
+    ApiFailure, FailureKind, Index, Observed, Outcome, Realization, Reply, Request, Step, Watch,
 };
-use crate::row::{Expressions, Row, RowState};
+use crate::row::{Row, RowState};
 use crate::runnable::RunnablePass;
 use crate::words::{STAMP_DIGEST, label};
+use memory::Memory;
+
+pub use alone::{Mock, stamp_alone, stamp_in_chain};
+pub use settle::Settled;
 
 /// More requests than this are a bug in the core, which bounds them by the size of the blueprint.
 const MAX_REQUESTS: usize = 4096;
 
+/// Beginning of the uids that owners from files are given.
+const INVENTED_UID: &str = "offline-";
+
 /// Everything there is, in memory.
 pub struct World {
     blueprints: Vec<Arc<Blueprint>>,
-    templates: Vec<Arc<Template>>,
-    run_templates: Vec<Arc<RunTemplate>>,
+    templates: BTreeMap<(TemplateKind, Arc<str>), Arc<Template>>,
+    run_templates: BTreeMap<Arc<str>, Arc<RunTemplate>>,
     mappings: BTreeMap<Gvk, Mapping>,
     now: Timestamp,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    objects: BTreeMap<ObjectKey, Value>,
-    expressions: BTreeMap<Gvk, Expressions>,
-    actions: Vec<Action>,
-    births: u64,
+    memory: Mutex<Memory>,
 }
 
 /// Something that would be done to the cluster.
@@ -76,8 +74,10 @@ impl World {
     /// Makes a world of these objects: blueprints, templates and run templates are recognised by
     /// their kind, all others are what is observed on the cluster.
     ///
-    /// Shape: observed objects may lack uid and managed fields, as in files. Every service account
-    /// exists. A kind not in `mappings` is served with a plural made of its name, in namespaces.
+    /// Shape: observed objects may lack uid and managed fields, as in files; of two objects of one
+    /// name the last wins. Every service account exists. A blueprint is ready when its templates
+    /// are among the objects, whatever its status says. A kind not in `mappings` is served with a
+    /// plural made of its name, in namespaces.
     pub fn new(
         objects: impl IntoIterator<Item = Value>,
         mappings: BTreeMap<Gvk, Mapping>,
@@ -85,78 +85,82 @@ impl World {
     ) -> Self {
         let mut world = Self {
             blueprints: Vec::new(),
-            templates: Vec::new(),
-            run_templates: Vec::new(),
+            templates: BTreeMap::new(),
+            run_templates: BTreeMap::new(),
             mappings,
             now,
-            state: Mutex::default(),
+            memory: Mutex::default(),
         };
-        objects.into_iter().for_each(|object| world.add(object));
+        let mut blueprints = BTreeMap::new();
+        for object in objects {
+            if let Some((kind, blueprint)) = world.add(object) {
+                blueprints.insert((kind.name(), blueprint.name.clone()), blueprint);
+            }
+        }
+        let ready = |blueprint| Arc::new(world.examined(blueprint));
+        world.blueprints = blueprints.into_values().map(ready).collect();
         world
     }
 
-    fn add(&mut self, object: Value) {
+    /// Takes an object in; a blueprint is handed back.
+    fn add(&mut self, object: Value) -> Option<(BlueprintKind, Blueprint)> {
         let kind = json::string(&object, &["kind"]);
         let ours = json::string(&object, &["apiVersion"]) == crate::words::API_VERSION;
         let blueprint = [BlueprintKind::SupplyChain, BlueprintKind::Delivery];
         match TemplateKind::parse(&kind).filter(|_| ours) {
             Some(TemplateKind::Run) => {
-                self.run_templates
-                    .push(Arc::new(RunTemplate::read(&object)));
+                let template = RunTemplate::read(&object);
+                let name = template.name.clone();
+                self.run_templates.insert(name, Arc::new(template));
             }
-            Some(kind) => self.templates.push(Arc::new(Template::read(kind, &object))),
+            Some(kind) => {
+                let template = Template::read(kind, &object);
+                let name = template.name.clone();
+                self.templates.insert((kind, name), Arc::new(template));
+            }
             None => match blueprint.into_iter().find(|one| ours && one.name() == kind) {
-                Some(kind) => self.blueprints.push(Arc::new(Self::ready(kind, &object))),
-                None => {
-                    if let Some(key) = ObjectKey::of(&object) {
-                        self.with(|state| state.put(&key, object));
-                    }
-                }
+                Some(kind) => return Some((kind, Blueprint::read(kind, &object))),
+                None => self.with(|memory| memory.observe(object)),
             },
         }
+        None
     }
 
-    /// Reads a blueprint from a file, where nobody has said yet that it is ready.
-    fn ready(kind: BlueprintKind, object: &Value) -> Blueprint {
-        let mut blueprint = Blueprint::read(kind, object);
-        if blueprint.ready.is_none() {
-            blueprint.ready = Some(("True".into(), "Ready".into(), String::new()));
-        }
+    /// Says of a blueprint what its controller would.
+    fn examined(&self, mut blueprint: Blueprint) -> Blueprint {
+        let known = |kind, name: &str| self.templates.contains_key(&(kind, name.into()));
+        let ready = crate::blueprint::templates_ready(&blueprint, known);
+        let status = ready.status.name().to_owned();
+        blueprint.ready = Some((status, ready.reason, ready.message));
         blueprint
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, act: impl FnOnce(&mut Memory) -> T) -> T {
+        act(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns all objects other than blueprints and templates.
     pub fn objects(&self) -> Vec<Value> {
-        self.with(|state| state.objects.values().cloned().collect())
+        self.with(|memory| memory.all().cloned().collect())
     }
 
     /// Runs one pass over a Workload or Deliverable.
     pub fn realize(self: &Arc<Self>, kind: OwnerKind, owner: &Value) -> Rendered {
-        let observed = self.observe(owner);
+        let observed = self.observed(owner);
         let mut pass = Realization::new(kind, observed);
         self.run(owner, |reply| pass.resume(reply))
     }
 
     /// Runs one pass over a Runnable.
     pub fn run_runnable(self: &Arc<Self>, runnable: &Value) -> Rendered {
-        let observed = self.observe(runnable);
+        let observed = self.observed(runnable);
         let mut pass = RunnablePass::new(observed);
         self.run(runnable, |reply| pass.resume(reply))
     }
 
-    fn observe(self: &Arc<Self>, owner: &Value) -> Observed {
+    fn observed(self: &Arc<Self>, owner: &Value) -> Observed {
         let mut owner = owner.clone();
-        if json::text(&owner, &["metadata", "namespace"]).is_none() {
-            owner["metadata"]["namespace"] = "default".into();
-        }
-        if json::text(&owner, &["metadata", "uid"]).is_none() {
-            owner["metadata"]["uid"] =
-                format!("offline-{}", digest::short(&digest::stamp(&owner))).into();
-        }
+        memory::identify(&mut owner);
         Observed {
             owner: Arc::new(owner),
             now: self.now,
@@ -165,7 +169,7 @@ impl World {
     }
 
     fn run(&self, owner: &Value, mut resume: impl FnMut(Option<Reply>) -> Step) -> Rendered {
-        self.with(|state| state.actions.clear());
+        self.with(|memory| memory.actions.clear());
         let mut reply = None;
         for _ in 0..MAX_REQUESTS {
             match resume(reply.take()) {
@@ -173,7 +177,7 @@ impl World {
                 Step::Done(outcome) => {
                     let current = owner.get("status").cloned().unwrap_or_default();
                     return Rendered {
-                        actions: self.with(|state| std::mem::take(&mut state.actions)),
+                        actions: self.with(|memory| std::mem::take(&mut memory.actions)),
                         status: outcome.status.clone().unwrap_or(current),
                         outcome: *outcome,
                     };
@@ -198,46 +202,40 @@ impl World {
         let now = condition::timestamp(self.now);
         let reply = match request {
             Request::Resolve { gvk } => Ok(Reply::Mapping(self.mapping(gvk))),
-            Request::Observe { gvk, expressions } => self.with(|state| {
-                let known = state.expressions.entry(gvk.clone()).or_default();
-                *known = known.union(expressions);
+            Request::Observe { gvk, expressions } => self.with(|memory| {
+                memory.ask(gvk, expressions);
                 Ok(Reply::Observed {
                     mapping: self.mapping(gvk),
                     watch: Watch::Synced,
                 })
             }),
-            Request::Get { key, .. } => self.with(|state| state.get(key).map(Reply::Object)),
+            Request::Get { key, .. } => self.with(|memory| {
+                let object = memory.get(key).cloned().map(Reply::Object);
+                object.ok_or_else(|| not_found(key))
+            }),
             Request::List {
                 gvk,
                 namespace,
                 labels,
                 ..
-            } => self.with(|state| {
-                Ok(Reply::Objects(state.list(
-                    gvk,
-                    namespace.as_deref(),
-                    labels,
-                )))
+            } => self.with(|memory| {
+                let found = memory.list(gvk, namespace.as_deref(), labels);
+                Ok(Reply::Objects(found))
             }),
             Request::Apply {
                 key, object, force, ..
-            } => self.with(|state| state.apply(key, object, *force, &now)),
-            Request::Create { object, .. } => self.with(|state| state.create(object, &now)),
+            } => self.with(|memory| memory.apply(key, object, *force, &now)),
+            Request::Create { object, .. } => self.with(|memory| memory.create(object, &now)),
             // Taking over from the original changes no value.
-            Request::Patch { key, .. } => self.with(|state| {
-                let object = state.get(key)?;
+            Request::Patch { key, .. } => self.with(|memory| {
+                let object = memory.get(key).cloned().ok_or_else(|| not_found(key))?;
                 Ok(Reply::Applied {
                     object,
                     created: false,
                 })
             }),
-            Request::Delete { key, .. } => self.with(|state| {
-                let before = state.objects.remove(key);
-                state.actions.push(Action {
-                    key: key.clone(),
-                    before,
-                    after: None,
-                });
+            Request::Delete { key, .. } => self.with(|memory| {
+                memory.delete(key);
                 Ok(Reply::Deleted { gone: true })
             }),
         };
@@ -254,163 +252,34 @@ fn plural(kind: &str) -> String {
     }
 }
 
-impl State {
-    fn put(&mut self, key: &ObjectKey, mut object: Value) {
-        let metadata = &mut object["metadata"];
-        if json::text(metadata, &["uid"]).is_none() {
-            self.births += 1;
-            metadata["uid"] = format!("observed-{}", self.births).into();
-        }
-        self.objects.insert(key.clone(), object);
-    }
-
-    fn get(&self, key: &ObjectKey) -> Result<Value, ApiFailure> {
-        self.objects.get(key).cloned().ok_or_else(|| ApiFailure {
-            kind: FailureKind::NotFound,
-            message: format!("\"{}\" not found", key.name),
-            code: 404,
-        })
-    }
-
-    fn list(&self, gvk: &Gvk, namespace: Option<&str>, labels: &[(String, String)]) -> Vec<Value> {
-        let wanted = |(key, object): &(&ObjectKey, &Value)| {
-            let has = |(key, value): &(String, String)| {
-                json::text(object, &["metadata", "labels", key]) == Some(value)
-            };
-            key.gvk == *gvk
-                && (namespace.is_none() || key.namespace.as_deref() == namespace)
-                && labels.iter().all(has)
-        };
-        self.objects
-            .iter()
-            .filter(wanted)
-            .map(|(_, object)| object.clone())
-            .collect()
-    }
-
-    fn apply(
-        &mut self,
-        key: &ObjectKey,
-        object: &Value,
-        force: bool,
-        now: &str,
-    ) -> Result<Reply, ApiFailure> {
-        let before = self.objects.get(key).cloned();
-        let schema = Schema::deduced();
-        let version = key.gvk.api_version();
-        let request = smd::Request {
-            versions: &smd::OneVersion {
-                api_version: &version,
-                schema: &schema,
-            },
-            api_version: &version,
-            kind: &key.gvk.kind,
-            manager: FIELD_MANAGER,
-            subresource: "",
-            now,
-            filter: &Filter::Everything,
-        };
-        let applied = smd::apply(&request, before.as_ref(), object, force).map_err(|error| {
-            let kind = match error {
-                smd::ApplyError::Conflicts(_) => FailureKind::Conflict,
-                _ => FailureKind::Invalid,
-            };
-            ApiFailure {
-                kind,
-                message: error.to_string(),
-                code: 409,
-            }
-        })?;
-        Ok(self.written(key, before, applied.object))
-    }
-
-    /// Creates a run. One that is observed under the same generated base stands for it: files
-    /// cannot know the names that are made up here.
-    fn create(&mut self, object: &Value, now: &str) -> Result<Reply, ApiFailure> {
-        let key = ObjectKey::of(object).ok_or_else(|| ApiFailure {
-            kind: FailureKind::Invalid,
-            message: "name or generateName is required".to_owned(),
-            code: 422,
-        })?;
-        let base = json::string(object, &["metadata", "generateName"]);
-        let twin = |(other, live): &(&ObjectKey, &Value)| {
-            let unmarked = digest::carried(live).is_none();
-            other.gvk == key.gvk
-                && other.namespace == key.namespace
-                && unmarked
-                && !base.is_empty()
-                && other.name.starts_with(base.as_str())
-        };
-        let mut object = object.clone();
-        if let Some((_, live)) = self.objects.iter().find(twin)
-            && let Some(status) = live.get("status")
-        {
-            object["status"] = status.clone();
-        }
-        object["metadata"]["creationTimestamp"] = now.into();
-        Ok(self.written(&key, None, object))
-    }
-
-    fn written(&mut self, key: &ObjectKey, before: Option<Value>, after: Value) -> Reply {
-        self.put(key, after);
-        let after = self.objects.get(key).cloned().unwrap_or_default();
-        let created = before.is_none();
-        self.actions.push(Action {
-            key: key.clone(),
-            before,
-            after: Some(after.clone()),
-        });
-        Reply::Applied {
-            object: after,
-            created,
-        }
-    }
-
-    fn row(&self, key: &ObjectKey) -> Option<Arc<Row>> {
-        let object = self.objects.get(key)?;
-        let expressions = self.expressions.get(&key.gvk).cloned().unwrap_or_default();
-        Row::extract(object, &expressions).map(Arc::new)
+fn not_found(key: &ObjectKey) -> ApiFailure {
+    ApiFailure {
+        kind: FailureKind::NotFound,
+        message: format!("\"{}\" not found", key.name),
+        code: 404,
     }
 }
 
 impl Index for World {
     fn blueprints(&self, kind: BlueprintKind) -> Vec<Arc<Blueprint>> {
-        self.blueprints
-            .iter()
-            .filter(|one| one.kind == kind)
-            .cloned()
-            .collect()
+        let of_kind = self.blueprints.iter().filter(|one| one.kind == kind);
+        of_kind.cloned().collect()
     }
 
     fn template(&self, kind: TemplateKind, name: &str) -> Option<Arc<Template>> {
-        self.templates
-            .iter()
-            .find(|one| one.kind == kind && &*one.name == name)
-            .cloned()
+        self.templates.get(&(kind, name.into())).cloned()
     }
 
     fn run_template(&self, name: &str) -> Option<Arc<RunTemplate>> {
-        self.run_templates
-            .iter()
-            .find(|one| &*one.name == name)
-            .cloned()
+        self.run_templates.get(name).cloned()
     }
 
     fn row(&self, key: &ObjectKey) -> RowState {
-        self.with(|state| state.row(key).map_or(RowState::Absent, RowState::Known))
+        self.with(|memory| memory.row(key).map_or(RowState::Absent, RowState::Known))
     }
 
     fn rows_of(&self, owner_uid: &str) -> Vec<Arc<Row>> {
-        self.with(|state| {
-            let keys: BTreeSet<ObjectKey> = state.objects.keys().cloned().collect();
-            let rows = keys.iter().filter_map(|key| state.row(key));
-            rows.filter(|row| {
-                row.controller
-                    .as_ref()
-                    .is_some_and(|owner| *owner.uid == *owner_uid)
-            })
-            .collect()
-        })
+        self.with(|memory| memory.rows_of(owner_uid))
     }
 
     fn service_account_exists(&self, _: &ServiceAccountKey) -> bool {
@@ -422,8 +291,20 @@ impl Index for World {
     }
 }
 
-/// Returns a stamped object as its author thinks of it: without the digest and what servers add.
+/// Returns a stamped object as its author thinks of it: without the digest and what servers add,
+/// and without a name that was generated.
 pub fn plain(object: &Value) -> Value {
+    let mut object = bare(object);
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
+        && metadata.contains_key("generateName")
+    {
+        metadata.remove("name");
+    }
+    object
+}
+
+/// Returns an object without the digest, what servers add, and uids that were made up here.
+pub(crate) fn bare(object: &Value) -> Value {
     let mut object = object.clone();
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
         return object;
@@ -446,8 +327,13 @@ pub fn plain(object: &Value) -> Value {
             metadata.remove(part);
         }
     }
-    if metadata.contains_key("generateName") {
-        metadata.remove("name");
+    let owners = metadata
+        .get_mut("ownerReferences")
+        .and_then(Value::as_array_mut);
+    for owner in owners.into_iter().flatten() {
+        if json::text(owner, &["uid"]).is_some_and(|uid| uid.starts_with(INVENTED_UID)) {
+            owner["uid"] = "".into();
+        }
     }
     object
 }
@@ -455,4 +341,9 @@ pub fn plain(object: &Value) -> Value {
 /// Returns the name of the resource that an object was stamped for.
 pub fn resource_of(object: &Value) -> Option<&str> {
     json::text(object, &["metadata", "labels", label::RESOURCE_NAME])
+}
+
+/// Reports whether an object is a run: created once per stamp, never changed.
+pub fn is_run(object: &Value) -> bool {
+    json::text(object, &["metadata", "labels", STAMP_DIGEST]).is_some()
 }

@@ -10,6 +10,7 @@ mod resource;
 mod settle;
 
 pub(crate) use begin::{Selection, select, service_account_missing};
+pub(crate) use resource::best_options;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

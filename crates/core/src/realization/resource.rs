@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Flight, Realization};
 use crate::apply::run::Purpose;
-use crate::context;
+use crate::context::{self, Subject};
 use crate::health;
 use crate::inputs::{InputKind, Inputs, Missing, Why};
 use crate::json;
 use crate::key::{OwnerKind, TemplateKind};
-use crate::model::{Choice, Resource, Template};
+use crate::model::{Choice, Owner, Resource, Template, TemplateOption};
 use crate::outputs::Output;
 use crate::params;
 use crate::problem::{Place, Problem};
@@ -21,7 +21,7 @@ use crate::stamp::finish::Stamper;
 use crate::stamp::refers::Refers;
 use crate::task::Task;
 use crate::words::label;
-use carto_query::select::best_matches;
+use carto_query::select::{MatchError, best_matches};
 
 /// What a resource comes to before anything is applied.
 enum Prepared {
@@ -127,10 +127,7 @@ impl Realization {
             Choice::Named(name) => return Ok(Chosen::Template(name.clone())),
             Choice::Options(options) => options,
         };
-        let unset = self.subject.unset_root();
-        let root = self.subject.root(&unset);
-        let selectors = options.iter().map(|option| &option.selector.compiled);
-        let best = best_matches(selectors, &self.owner.labels, &root).map_err(|(at, error)| {
+        let best = best_options(options, &self.owner, &self.subject).map_err(|(at, error)| {
             Problem::option(self.place(resource), &options[at].name, &error.to_string())
         })?;
         match best[..] {
@@ -212,7 +209,9 @@ impl Realization {
             &self.owner.params,
         );
         let labels = stamp::finish::labels(&self.owner, blueprint, resource, template);
-        let scope = context::of_resource(&self.subject, params, inputs, &labels);
+        let mut given = Map::new();
+        inputs.add_to(&mut given);
+        let scope = context::of_resource(&self.subject, params, given, &labels);
         let rendered = stamp::render(&template.body, scope, &self.subject)?;
         let object = Stamper::of(self.subject.object()).finish(rendered.object, &labels)?;
         Ok((object, rendered.note))
@@ -247,6 +246,18 @@ impl Realization {
         let retention = (template.retention, judge as crate::task::Judge);
         Task::run(object, &self.owner.uid, purpose, expressions, retention)
     }
+}
+
+/// Returns the options that match an owner best, by position; or the one that cannot be judged.
+pub(crate) fn best_options(
+    options: &[TemplateOption],
+    owner: &Owner,
+    subject: &Subject,
+) -> Result<Vec<usize>, (usize, MatchError)> {
+    let unset = subject.unset_root();
+    let root = subject.root(&unset);
+    let selectors = options.iter().map(|option| &option.selector.compiled);
+    best_matches(selectors, &owner.labels, &root)
 }
 
 /// What the options come to.

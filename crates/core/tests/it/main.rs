@@ -15,6 +15,7 @@ mod laws;
 mod mistakes;
 mod offline;
 mod ownership;
+mod plan;
 mod prune;
 mod runnables;
 mod selection;

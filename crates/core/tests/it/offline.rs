@@ -101,7 +101,11 @@ fn observed_objects_carry_rendering_on() {
             "metadata": {
                 "name": "w-app", "namespace": "ns",
                 "labels": app["metadata"]["labels"],
-                "ownerReferences": app["metadata"]["ownerReferences"],
+                // The workload is from a file: it has no uid.
+                "ownerReferences": [{
+                    "apiVersion": "carto.run/v1alpha1", "kind": "Workload", "name": "w",
+                    "uid": "", "controller": true, "blockOwnerDeletion": true,
+                }],
             },
             "data": {"image": "img@sha256:1"},
         })
