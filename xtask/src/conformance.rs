@@ -1,6 +1,7 @@
 //! Other projects' own tests, run against Carto from a copy of their sources on disk.
 
 mod cartographer;
+mod cartographer_templates;
 mod home;
 mod kuttl;
 pub(crate) mod ytt;
@@ -22,6 +23,14 @@ pub(crate) enum Suite {
     Kuttl(kuttl::Args),
     /// Our scenarios on two real API servers, one driven by the original, one by Carto.
     Cartographer(cartographer::Args),
+    /// The tests of templates that Cartographer's repository brings, with `carto test`.
+    CartographerTemplates {
+        /// Sources of Cartographer.
+        dir: PathBuf,
+        /// The carto binary; built when it is not named.
+        #[arg(long)]
+        carto: Option<PathBuf>,
+    },
 }
 
 /// How many tests ended how.
@@ -60,6 +69,9 @@ pub(crate) fn run(suite: &Suite) -> anyhow::Result<()> {
         Suite::Ytt { dir, only } => ytt::run(dir, only)?,
         Suite::Kuttl(args) => kuttl::run(args)?,
         Suite::Cartographer(args) => cartographer::run(args)?,
+        Suite::CartographerTemplates { dir, carto } => {
+            cartographer_templates::run(dir, carto.as_deref())?
+        }
     };
     let failed = summary.failures.len();
     if summary.left_out > 0 {

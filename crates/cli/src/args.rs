@@ -25,6 +25,10 @@ enum Command {
     Crds(commands::crds::Args),
     Install(commands::install::Args),
     Validate(commands::validate::Args),
+    Render(commands::render::Args),
+    Test(commands::test::Args),
+    Plan(commands::plan::Args),
+    Explain(commands::explain::Args),
 }
 
 impl Cli {
@@ -37,6 +41,10 @@ impl Cli {
             Command::Crds(args) => commands::crds::run(args, env),
             Command::Install(args) => commands::install::run(args, env),
             Command::Validate(args) => commands::validate::run(args, env),
+            Command::Render(args) => commands::render::run(args, env),
+            Command::Test(args) => commands::test::run(args, env),
+            Command::Plan(args) => commands::plan::run(args, env),
+            Command::Explain(args) => commands::explain::run(args, env),
         }
     }
 }

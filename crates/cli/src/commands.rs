@@ -3,7 +3,11 @@
 pub(crate) mod controller;
 pub(crate) mod crds;
 pub(crate) mod demo;
+pub(crate) mod explain;
 pub(crate) mod install;
 pub(crate) mod internal;
+pub(crate) mod plan;
+pub(crate) mod render;
+pub(crate) mod test;
 pub(crate) mod up;
 pub(crate) mod validate;

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Config,
     /// The reader of our output went away: success.
     BrokenPipe,
+    /// There are changes, and whoever asked wants to know by the exit code: 2, without a message.
+    Changes,
     /// A defect of Carto: exit code 70.
     Internal,
 }
@@ -37,6 +39,11 @@ impl CommandError {
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(Kind::Internal, message)
+    }
+
+    /// There is something to change.
+    pub(crate) fn changes() -> Self {
+        Self::new(Kind::Changes, String::new())
     }
 
     fn new(kind: Kind, message: impl Into<String>) -> Self {
@@ -57,6 +64,9 @@ impl CommandError {
     pub(crate) fn report(&self, env: &Env) -> ExitCode {
         if self.kind == Kind::BrokenPipe {
             return ExitCode::SUCCESS;
+        }
+        if self.kind == Kind::Changes {
+            return ExitCode::from(2);
         }
         let label = if self.kind == Kind::Internal {
             "carto: internal error"

@@ -4,7 +4,9 @@ mod args;
 mod commands;
 mod env;
 mod error;
+mod live;
 mod logging;
+mod manifests;
 mod output;
 
 use std::process::ExitCode;

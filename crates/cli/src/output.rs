@@ -1,6 +1,85 @@
-//! Small text layout for people: durations, columns.
+//! Small text layout for people, and objects as data.
 
 use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{env::Env, error::CommandError};
+
+/// How objects are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// YAML documents
+    #[default]
+    Yaml,
+    /// One JSON document: the object, or a List of several
+    Json,
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Shape {
+    /// For people
+    #[default]
+    Text,
+    /// As a JSON document
+    Json,
+    /// As a YAML document
+    Yaml,
+}
+
+/// Prints objects as kubectl would.
+pub(crate) fn objects(env: &Env, format: Format, objects: &[Value]) -> Result<(), CommandError> {
+    match format {
+        Format::Yaml => {
+            for object in objects {
+                env.out("---\n")?;
+                env.out(&carto_yaml::emit::k8s(object))?;
+            }
+            Ok(())
+        }
+        Format::Json => match objects {
+            [only] => json(env, only),
+            several => {
+                let list = serde_json::json!({
+                    "apiVersion": "v1", "kind": "List", "items": several,
+                });
+                json(env, &list)
+            }
+        },
+    }
+}
+
+/// Prints an answer that is data.
+pub(crate) fn document(env: &Env, shape: Shape, value: &Value) -> Result<(), CommandError> {
+    match shape {
+        Shape::Json => json(env, value),
+        Shape::Yaml | Shape::Text => Ok(env.out(&carto_yaml::emit::k8s(value))?),
+    }
+}
+
+fn json(env: &Env, value: &Value) -> Result<(), CommandError> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| CommandError::internal(error.to_string()))?;
+    Ok(env.out(&format!("{text}\n"))?)
+}
+
+/// A reason with its message; the message alone says it where there is one.
+pub(crate) fn sentence(reason: &str, message: &str) -> String {
+    let message = message.trim_end();
+    if message.is_empty() {
+        reason.to_owned()
+    } else {
+        format!("{message} ({reason})")
+    }
+}
+
+/// What changes between two texts, as `diff -u` prints it, without the lines that name files.
+pub(crate) fn unified(before: &str, after: &str) -> String {
+    let diff = similar::TextDiff::from_lines(before, after);
+    let text = diff.unified_diff().context_radius(3).to_string();
+    text.replace("\\ No newline at end of file\n", "")
+}
 
 /// A duration as people read it in a time line: `0.4 ms`, `38 ms`, `1.24 s`, `62 s`.
 pub(crate) fn duration(duration: Duration) -> String {

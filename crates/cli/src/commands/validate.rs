@@ -1,15 +1,17 @@
 //! `carto validate`: finds mistakes in chains, templates and workloads before anybody applies them.
 
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use carto_core::validate::{self, Object, Place, Reading, Severity};
 use carto_server::SchemaCheck;
 use serde_json::Value;
 
-use crate::{commands::up::runtime, env::Env, error::CommandError};
+use crate::{
+    commands::up::runtime,
+    env::Env,
+    error::CommandError,
+    manifests::{self, Manifest},
+};
 
 /// Checks manifests without a cluster
 ///
@@ -25,15 +27,9 @@ pub(crate) struct Args {
     strict: bool,
 }
 
-/// Deepest folder that is searched.
-const MAX_DEPTH: usize = 32;
-
 pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
     let Args { files, strict } = args;
-    let mut manifests = Vec::new();
-    for file in &files {
-        collect(file, 0, &mut manifests)?;
-    }
+    let manifests = manifests::read_all(&files)?;
     let mut mistakes = alone(&manifests);
     mistakes.extend(together(&manifests));
     let schema = runtime()?.block_on(against_schema(&manifests))?;
@@ -65,12 +61,6 @@ pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
     }
     env.err(&format!("{summary}\n"));
     Ok(())
-}
-
-/// One file, read.
-struct Manifest {
-    name: String,
-    reading: Reading,
 }
 
 /// One mistake, where it is printed.
@@ -167,52 +157,4 @@ async fn against_schema(manifests: &[Manifest]) -> Result<Vec<Mistake>, CommandE
         }
     }
     Ok(mistakes)
-}
-
-/// Reads a file, or every manifest below a folder in the order of names.
-fn collect(path: &Path, depth: usize, manifests: &mut Vec<Manifest>) -> Result<(), CommandError> {
-    let failed = |error: std::io::Error| {
-        CommandError::user(format!("cannot read {}: {error}", path.display()))
-    };
-    let mut add = |name: String, text: &str| {
-        manifests.push(Manifest {
-            name,
-            reading: validate::read(text),
-        });
-    };
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(failed)?;
-        add("stdin".to_owned(), &text);
-        return Ok(());
-    }
-    if !path.is_dir() {
-        let text = std::fs::read_to_string(path).map_err(failed)?;
-        add(path.display().to_string(), &text);
-        return Ok(());
-    }
-    if depth > MAX_DEPTH {
-        return Err(CommandError::user(format!(
-            "{} is nested too deep",
-            path.display()
-        )));
-    }
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
-        .and_then(|entries| {
-            entries
-                .map(|entry| entry.map(|entry| entry.path()))
-                .collect()
-        })
-        .map_err(failed)?;
-    entries.sort();
-    for entry in entries {
-        let manifest = entry
-            .extension()
-            .and_then(|extension| extension.to_str())
-            .is_some_and(|extension| matches!(extension, "yaml" | "yml" | "json"));
-        if manifest || entry.is_dir() {
-            collect(&entry, depth + 1, manifests)?;
-        }
-    }
-    Ok(())
 }

@@ -5,6 +5,11 @@
 mod controller;
 mod crash;
 mod demo;
+mod explain;
 mod kubectl;
+mod live;
+mod plan;
 mod process;
+mod render;
+mod template_tests;
 mod up;
