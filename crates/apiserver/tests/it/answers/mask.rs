@@ -53,11 +53,8 @@ fn table(fields: &mut Map<String, Value>) {
     }
     let is_age = |cell: &Value| {
         let text = cell.as_str().unwrap_or_default();
-        let seconds = text
-            .strip_suffix('s')
-            .and_then(|digits| digits.parse::<u32>().ok());
         let is_time = text.len() == 20 && text.ends_with('Z') && text.contains('T');
-        is_time || seconds.is_some_and(|age| age < 100)
+        is_time || is_short_duration(text) || is_long_age(text)
     };
     let array =
         |value: Option<&'_ mut Value>| value.and_then(Value::as_array_mut).map(std::mem::take);
@@ -79,6 +76,26 @@ fn table(fields: &mut Map<String, Value>) {
         }
         fields.insert("rows".into(), rows.into());
     }
+}
+
+/// Less than 100 seconds: the run itself takes no longer.
+fn is_short_duration(text: &str) -> bool {
+    text.strip_suffix('s')
+        .and_then(|digits| digits.parse::<u32>().ok())
+        .is_some_and(|age| age < 100)
+}
+
+/// Days or years, as the age of an object whose times the script gives.
+fn is_long_age(text: &str) -> bool {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() < text.len()
+        && (rest == "d"
+            || rest.strip_prefix('y').is_some_and(|days| {
+                days.strip_suffix('d')
+                    .unwrap_or(days)
+                    .chars()
+                    .all(|c| c.is_ascii_digit())
+            }))
 }
 
 fn is_scalar(value: &Value) -> bool {
