@@ -88,9 +88,11 @@ fn new_namespace(object: &mut Value, name: &str) {
         .entry("labels")
         .or_insert_with(|| json!({}));
     labels["kubernetes.io/metadata.name"] = name.into();
-    let finalizers = object["spec"]["finalizers"].as_array();
-    if !finalizers.is_some_and(|list| list.iter().any(|f| f == "kubernetes")) {
-        object["spec"]["finalizers"] = json!(["kubernetes"]);
+    let finalizers = &mut object["spec"]["finalizers"];
+    match finalizers.as_array_mut() {
+        Some(list) if list.iter().any(|finalizer| finalizer == "kubernetes") => {}
+        Some(list) => list.push("kubernetes".into()),
+        None => *finalizers = json!(["kubernetes"]),
     }
     object["status"] = json!({"phase": "Active"});
 }

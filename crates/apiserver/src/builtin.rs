@@ -12,6 +12,7 @@ mod quantity;
 mod tables;
 pub(crate) mod time;
 pub(crate) mod types;
+mod validate;
 
 use std::sync::LazyLock;
 
@@ -21,6 +22,7 @@ use serde_json::{Map, Value};
 pub(crate) use data::components;
 use types::StructId;
 
+use crate::error::FieldError;
 use crate::kind::{Column, Part};
 
 /// A kind of the closed list.
@@ -151,6 +153,16 @@ impl BuiltinKind {
     /// Sets what the server sets when an object is written; `old` is `None` on create.
     pub(crate) fn prepare(&self, object: &mut Value, old: Option<&Value>, part: Part) {
         prepare::prepare(&self.kind, object, old, part);
+    }
+
+    /// All problems of an object; `old` is `None` on create.
+    pub(crate) fn validate(&self, new: &Value, old: Option<&Value>, part: Part) -> Vec<FieldError> {
+        validate::validate(&self.group, &self.kind, new, old, part)
+    }
+
+    /// Problems of a name on create.
+    pub(crate) fn validate_name(&self, name: &str) -> Vec<String> {
+        validate::name(&self.group, &self.kind, name)
     }
 
     /// Columns of tables.

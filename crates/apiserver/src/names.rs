@@ -150,6 +150,129 @@ pub(crate) fn label_value(value: &str) -> Vec<String> {
     problems
 }
 
+/// What begins a name that leads out of a folder.
+fn leads_upwards(value: &str) -> Option<String> {
+    match value {
+        "." | ".." => Some(format!("must not be '{value}'")),
+        _ if value.starts_with("..") => Some("must not start with '..'".to_owned()),
+        _ => None,
+    }
+}
+
+/// A key of a `ConfigMap` or a `Secret`.
+pub(crate) fn config_map_key(key: &str) -> Vec<String> {
+    let mut problems = vec![];
+    if key.len() > 253 {
+        problems.push("must be no more than 253 characters".to_owned());
+    }
+    let is_char = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if key.is_empty() || !key.bytes().all(is_char) {
+        problems.push(
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. \
+             'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is \
+             '[-._a-zA-Z0-9]+')"
+                .to_owned(),
+        );
+    }
+    problems.extend(leads_upwards(key));
+    problems
+}
+
+/// The name of a port.
+pub(crate) fn port_name(name: &str) -> Vec<String> {
+    let mut problems = vec![];
+    let mut check = |fails: bool, problem: &str| {
+        if fails {
+            problems.push(problem.to_owned());
+        }
+    };
+    let is_char = |byte: u8| edge(byte) || byte == b'-';
+    check(name.len() > 15, "must be no more than 15 characters");
+    check(
+        name.is_empty() || !name.bytes().all(is_char),
+        "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)",
+    );
+    check(
+        !name.bytes().any(|byte| byte.is_ascii_lowercase()),
+        "must contain at least one letter (a-z)",
+    );
+    check(name.contains("--"), "must not contain consecutive hyphens");
+    check(
+        name.starts_with('-') || name.ends_with('-'),
+        "must not begin or end with a hyphen",
+    );
+    problems
+}
+
+/// The name of an environment variable.
+pub(crate) fn environment_variable(name: &str) -> Vec<String> {
+    let mut problems = vec![];
+    if name.is_empty() {
+        problems.push("environment variable name must be non-empty".to_owned());
+    }
+    let is_char = |c: char| (' '..='~').contains(&c) && c != '=';
+    if !name.chars().all(is_char) {
+        problems.push(
+            "a valid environment variable name must consist only of printable ASCII characters \
+             other than '='"
+                .to_owned(),
+        );
+    }
+    problems
+}
+
+/// The name of a header of HTTP.
+pub(crate) fn http_header(name: &str) -> Vec<String> {
+    let is_char = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if !name.is_empty() && name.bytes().all(is_char) {
+        return vec![];
+    }
+    vec![
+        "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', \
+         regex used for validation is '[-A-Za-z0-9]+')"
+            .to_owned(),
+    ]
+}
+
+/// A domain name whose labels may hold underscores: search paths.
+pub(crate) fn subdomain_with_underscores(name: &str) -> Vec<String> {
+    const LABEL: &str = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+    let is_part = |part: &str| {
+        let part = part.strip_prefix('_').unwrap_or(part);
+        is_label(&part.replace('_', "-"))
+    };
+    let mut problems = vec![];
+    if name.len() > 253 {
+        problems.push(too_long(253));
+    }
+    if !name.split('.').all(is_part) {
+        problems.push(format!(
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', \
+             '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', \
+             regex used for validation is '{LABEL}(\\.{LABEL})*')"
+        ));
+    }
+    problems
+}
+
+/// A domain name with a star in place of its first label.
+pub(crate) fn wildcard_subdomain(name: &str) -> Vec<String> {
+    let mut problems = vec![];
+    if name.len() > 253 {
+        problems.push(too_long(253));
+    }
+    let rest = name.strip_prefix("*.");
+    if !rest.is_some_and(|rest| rest.split('.').all(is_label)) {
+        problems.push(format!(
+            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, \
+             which must consist of lower case alphanumeric characters, '-' or '.' and end with an \
+             alphanumeric character (e.g. '*.example.com', regex used for validation is \
+             '\\*\\.{LABEL}(\\.{LABEL})*')"
+        ));
+    }
+    problems
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -66,7 +66,37 @@ pub(super) fn prepare(kind: &str, object: &mut Value, old: Option<&Value>, part:
             status["phase"] = "Pending".into();
             status["qosClass"] = quality.into();
         }
+        ("Service", _) => repeat_address(object, old),
         ("Secret", Some(old)) if object["type"] == "" => object["type"] = old["type"].clone(),
+        _ => {}
+    }
+}
+
+/// The one address and the first of the list are the same; whoever sets one of them means both.
+fn repeat_address(service: &mut Value, old: Option<&Value>) {
+    let spec = &mut service["spec"];
+    let list = spec["clusterIPs"].as_array();
+    let first = list.and_then(|list| list.first()).cloned();
+    let is_empty = |value: &Value| matches!(value, Value::Null) || value == "";
+    let before = |field: &str| old.map_or(Value::Null, |old| old["spec"][field].clone());
+    match first {
+        None if !is_empty(&spec["clusterIP"]) => {
+            spec["clusterIPs"] = json!([spec["clusterIP"]]);
+        }
+        Some(first) if is_empty(&spec["clusterIP"]) && old.is_none() => spec["clusterIP"] = first,
+        Some(_)
+            if before("clusterIP") != spec["clusterIP"]
+                && before("clusterIPs") == spec["clusterIPs"] =>
+        {
+            if is_empty(&spec["clusterIP"]) {
+                drop(
+                    spec.as_object_mut()
+                        .and_then(|spec| spec.remove("clusterIPs")),
+                );
+            } else {
+                spec["clusterIPs"] = json!([spec["clusterIP"]]);
+            }
+        }
         _ => {}
     }
 }

@@ -113,6 +113,11 @@ impl Quantity {
         self.nano > 0
     }
 
+    /// Whether it has no fraction.
+    pub(crate) fn is_whole(self) -> bool {
+        self.nano % 1_000_000_000 == 0
+    }
+
     /// Whether it is below zero.
     pub(crate) fn is_negative(self) -> bool {
         self.nano < 0

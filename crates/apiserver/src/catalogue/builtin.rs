@@ -12,7 +12,6 @@ use super::resource::{Extra, Resource, Rows, Scaling};
 use crate::builtin::{self, BuiltinKind};
 use crate::error::FieldError;
 use crate::kind::{Column, KindRules, Part};
-use crate::names;
 
 /// Kinds of the data that are not served: storing them without doing what they ask for would be a lie.
 const NOT_SERVED: &[&str] = &[
@@ -216,17 +215,12 @@ impl KindRules for Builtin {
         Some(self.empty.get_or_init(|| self.kind.empty()).clone())
     }
 
-    fn validate(&self, _new: &Value, _old: Option<&Value>, _part: Part) -> Vec<FieldError> {
-        vec![]
+    fn validate(&self, new: &Value, old: Option<&Value>, part: Part) -> Vec<FieldError> {
+        self.kind.validate(new, old, part)
     }
 
     fn validate_name(&self, name: &str) -> Vec<String> {
-        match (&*self.kind.group, &*self.kind.kind) {
-            (crate::auth::GROUP, _) => names::path_segment(name),
-            (_, "Namespace") => names::dns1123_label(name),
-            (_, "Service") => names::dns1035_label(name),
-            _ => names::dns1123_subdomain(name),
-        }
+        self.kind.validate_name(name)
     }
 
     fn prepare(&self, new: &mut Value, old: Option<&Value>, part: Part) {

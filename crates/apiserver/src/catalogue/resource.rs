@@ -108,7 +108,11 @@ impl Resource {
     }
 
     pub(crate) fn group_kind(&self) -> GroupKind {
-        GroupKind::new(&*self.group, &*self.kind)
+        match self.rows {
+            // Problems are told of what is stored.
+            Rows::Events => GroupKind::new("", &*self.kind),
+            _ => GroupKind::new(&*self.group, &*self.kind),
+        }
     }
 
     pub(crate) fn allows(&self, verb: &str) -> bool {

@@ -23,7 +23,25 @@ pub(super) fn answer(mut answer: Answer, namespace: &str) -> Answer {
         *warning = warning.replace(namespace, "{ns}");
     }
     mask(&mut answer.body, namespace);
+    sort_causes(&mut answer.body);
     answer
+}
+
+/// Where a map has several problems, Kubernetes tells them in any order; the message repeats the causes.
+fn sort_causes(status: &mut Value) {
+    let causes = status
+        .pointer_mut("/details/causes")
+        .and_then(Value::as_array_mut);
+    let Some(causes) = causes.filter(|causes| causes.len() > 1) else {
+        return;
+    };
+    let key = |cause: &Value| (cause["field"].to_string(), cause["message"].to_string());
+    causes.sort_by_key(key);
+    if let Some(Value::String(message)) = status.get_mut("message")
+        && let Some(start) = message.find(": [")
+    {
+        message.truncate(start);
+    }
 }
 
 fn mask(value: &mut Value, namespace: &str) {
