@@ -177,7 +177,9 @@ impl<'a> Expansion<'a> {
                 self.alias_bytes += text.len();
             }
         }
-        if self.is_excessive() || self.alias_bytes > self.limits.max_alias_bytes {
+        let is_too_much = self.alias_bytes > self.limits.max_alias_bytes
+            || self.visited_in_alias > self.limits.max_alias_nodes;
+        if is_too_much || self.is_excessive() {
             return Err(failed("document contains excessive aliasing".to_owned()));
         }
         if let RawKind::Alias { name, .. } = &raw.kind {

@@ -52,16 +52,20 @@ pub struct Limits {
     pub max_depth: usize,
     /// Bytes of text that aliases may add to a document.
     pub max_alias_bytes: usize,
+    /// Values that aliases may add to a document.
+    pub max_alias_nodes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         // 250 levels fit a two megabyte stack with room to spare; no real object comes near
         // (serde_json stops at 128). The byte bound closes what the ratio of go-yaml leaves open:
-        // many aliases of one large string.
+        // many aliases of one large string. The bound on values keeps a short text from becoming a
+        // tree of tens of megabytes.
         Self {
             max_depth: 250,
             max_alias_bytes: 16 << 20,
+            max_alias_nodes: 100_000,
         }
     }
 }
