@@ -14,6 +14,7 @@ use std::cell::Cell;
 use crate::error::Error;
 use crate::library::YTT_VERSION;
 use crate::limits::Limits;
+use crate::workspace::collect::clean;
 use crate::workspace::{EntryKind, File, FileType, Host, Output, files_from_paths, run_and_listen};
 use flags::Flags;
 use parse::Task;
@@ -42,6 +43,13 @@ pub struct Writes {
     pub files: Vec<(String, Vec<u8>)>,
 }
 
+impl Writes {
+    /// The path of one of the files as it is shown: with the directory in front, and clean.
+    pub fn path_of(&self, path: &str) -> String {
+        clean(&format!("{}/{path}", self.directory))
+    }
+}
+
 const WARNING: &str = "
 Warning: Found Non-YAML templates in input. Non-YAML templates are not rendered to standard output.
 If you want to include those results, use the --output-files or --dangerous-emptied-output-directory flag.
@@ -57,6 +65,12 @@ pub fn main(args: &[String], host: &dyn Host, limits: Option<Limits>) -> Outcome
         Ok(Task::Template(flags)) => template(&flags, host, limits),
         Err(problem) => Outcome::default().fail(&Error::new(problem)),
     }
+}
+
+/// What goes to standard error for a failure of the caller's own, such as a file that cannot be
+/// written.
+pub fn failure(message: &str) -> String {
+    Error::new(message).to_cli_string()
 }
 
 impl Outcome {

@@ -6,8 +6,8 @@ use std::any::Any;
 use std::rc::Rc;
 
 use crate::bridge::{from_tree, to_tree};
-use crate::node::{Node, Scalar, Value};
-use crate::star::{self, Access, Custom};
+use crate::node::{Node, PLAIN_BYTES, Scalar, Value};
+use crate::star::{self, Access, Budget, Custom};
 
 const TYPE_NAME: &str = "yamlfragment";
 
@@ -15,11 +15,13 @@ const TYPE_NAME: &str = "yamlfragment";
 #[derive(Debug)]
 pub(crate) struct Fragment {
     value: Value,
+    /// Who pays for looking into it.
+    budget: Rc<Budget>,
 }
 
 impl Fragment {
-    pub(crate) fn new(value: Value) -> Self {
-        Self { value }
+    pub(crate) fn new(value: Value, budget: Rc<Budget>) -> Self {
+        Self { value, budget }
     }
 
     pub(crate) fn value(&self) -> &Value {
@@ -30,24 +32,25 @@ impl Fragment {
         star::Value::Custom(Rc::new(self))
     }
 
-    /// The values of an array or document set.
-    fn elements(&self) -> Option<Vec<Value>> {
+    fn shown(&self, value: &Value) -> Result<star::Value, star::Error> {
+        from_tree(value, &self.budget)
+    }
+
+    /// The key of a map at a place, or the element of an array or document set.
+    fn at(&self, index: usize) -> Option<Value> {
         match &self.value {
-            Value::Node(Node::Array(array)) => Some(
-                array
-                    .items
-                    .borrow()
-                    .iter()
-                    .map(|item| item.value.borrow().clone())
-                    .collect(),
-            ),
-            Value::Node(Node::DocumentSet(set)) => Some(
-                set.items
-                    .borrow()
-                    .iter()
-                    .map(|item| item.value.borrow().clone())
-                    .collect(),
-            ),
+            Value::Node(Node::Map(map)) => {
+                let items = map.items.borrow();
+                items.get(index).map(|item| item.key.borrow().clone())
+            }
+            Value::Node(Node::Array(array)) => {
+                let items = array.items.borrow();
+                items.get(index).map(|item| item.value.borrow().clone())
+            }
+            Value::Node(Node::DocumentSet(set)) => {
+                let items = set.items.borrow();
+                items.get(index).map(|item| item.value.borrow().clone())
+            }
             _ => None,
         }
     }
@@ -63,12 +66,8 @@ impl Fragment {
                 "{prefix}.Get: Expected {what} index to be an int64, but was {found}"
             )));
         };
-        let elements = self.elements().unwrap_or_default();
-        let element = usize::try_from(*wanted)
-            .ok()
-            .and_then(|index| elements.get(index));
-        match element {
-            Some(value) => Ok(Access::Found(from_tree(value)?)),
+        match usize::try_from(*wanted).ok().and_then(|at| self.at(at)) {
+            Some(value) => Ok(Access::Found(self.shown(&value)?)),
             None => Ok(Access::Missing),
         }
     }
@@ -105,30 +104,28 @@ impl Custom for Fragment {
     }
 
     fn iterate(&self) -> Option<Box<dyn Iterator<Item = star::Value>>> {
-        let values = match &self.value {
-            Value::Node(Node::Map(map)) => map
-                .items
-                .borrow()
-                .iter()
-                .map(|item| item.key.borrow().clone())
-                .collect(),
-            _ => self.elements().unwrap_or_default(),
-        };
-        // A key or value that is an item cannot exist: adding one fails.
-        Some(Box::new(
-            values
-                .into_iter()
-                .map(|value| from_tree(&value).unwrap_or(star::Value::None)),
-        ))
+        // An iteration sees the items that were there when it began.
+        let len = self.len().unwrap_or_default();
+        let values: Vec<_> = (0..len).filter_map(|at| self.at(at)).collect();
+        let budget = Rc::clone(&self.budget);
+        if budget.allocate(len.saturating_mul(PLAIN_BYTES)).is_err() {
+            return Some(Box::new(std::iter::empty()));
+        }
+        // What cannot be shown is a budget that is used up, which ends the run at its next step:
+        // a key or value that is an item cannot exist, because adding one fails.
+        Some(Box::new(values.into_iter().map(move |value| {
+            from_tree(&value, &budget).unwrap_or(star::Value::None)
+        })))
     }
 
     fn get(&self, key: &star::Value) -> Result<Access, star::Error> {
-        let key = to_tree(key)?;
+        let key = to_tree(key, &self.budget)?;
         match &self.value {
             Value::Node(Node::Map(map)) => {
                 let items = map.items.borrow();
+                self.budget.work(items.len() / 4)?;
                 match items.iter().find(|item| item.key.borrow().deep_equal(&key)) {
-                    Some(item) => Ok(Access::Found(from_tree(&item.value.borrow())?)),
+                    Some(item) => Ok(Access::Found(self.shown(&item.value.borrow())?)),
                     None => Ok(Access::Missing),
                 }
             }
@@ -143,8 +140,8 @@ impl Custom for Fragment {
             Value::Node(Node::Map(map)) => {
                 let mut items = Vec::new();
                 for item in map.items.borrow().iter() {
-                    let key = from_tree(&item.key.borrow())?;
-                    items.push((key, from_tree(&item.value.borrow())?));
+                    let key = self.shown(&item.key.borrow())?;
+                    items.push((key, self.shown(&item.value.borrow())?));
                 }
                 Ok(Some(items))
             }

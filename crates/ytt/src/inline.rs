@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::annotation::name;
+use crate::bridge::with_prefix;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::node::{DocumentSet, Node, ReadOptions, Value as Tree, read};
@@ -154,7 +155,7 @@ impl Kind {
 
 fn print_plain(set: &DocumentSet) -> Result<String, Error> {
     print::yaml(set, Limits::INLINE.output_bytes)
-        .map_err(|problem| Error::new(format!("Marshaling template result: {problem}")))
+        .map_err(|error| with_prefix(error, "Marshaling template result: ").into())
 }
 
 /// Whether a comment marks data values or a schema, at whatever node.

@@ -9,7 +9,7 @@ pub(crate) mod assert;
 mod base64;
 mod hash;
 mod ip;
-mod json;
+pub(crate) mod json;
 mod math;
 mod module;
 mod regexp;

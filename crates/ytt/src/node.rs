@@ -9,6 +9,7 @@
 mod convert;
 mod copy;
 mod equal;
+mod keys;
 mod read;
 mod walk;
 
@@ -22,8 +23,12 @@ use crate::schema::TypeRef;
 use crate::star::Str;
 use crate::validation::NodeValidation;
 
-pub(crate) use convert::{plain_to_nodes, plain_to_nodes_from_memory, to_plain};
-pub(crate) use read::{ReadOptions, read};
+pub(crate) use convert::{
+    duplicate_key, not_in_document, plain_to_nodes, plain_to_nodes_from_memory, to_plain,
+};
+pub(crate) use copy::DeepCopy;
+pub(crate) use keys::KeyIndex;
+pub(crate) use read::{ReadOptions, read, read_plain};
 pub(crate) use walk::{path_to, walk};
 
 /// A scalar.
@@ -51,6 +56,12 @@ pub(crate) enum Value {
     List(Rc<Vec<Value>>),
     Node(Node),
 }
+
+/// What one value of a plain dict or list takes.
+pub(crate) const PLAIN_BYTES: usize = size_of::<(Value, Value)>();
+
+/// What one node takes, its place in the node around it included.
+pub(crate) const NODE_BYTES: usize = size_of::<MapItem>() + 32;
 
 /// Entries in order, each key once.
 #[derive(Clone, Default)]
@@ -532,14 +543,5 @@ impl Document {
             Value::Node(Node::Array(array)) => array.items.borrow().is_empty(),
             _ => false,
         }
-    }
-}
-
-impl Dict {
-    pub(crate) fn get(&self, key: &Value) -> Option<&Value> {
-        self.entries
-            .iter()
-            .find(|(known, _)| known.deep_equal(key))
-            .map(|(_, value)| value)
     }
 }

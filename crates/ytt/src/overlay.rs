@@ -15,11 +15,11 @@ use std::rc::Rc;
 
 use crate::annotation::{Annotations, name};
 use crate::bridge::{MAX_DEPTH, too_deep, with_prefix};
-use crate::node::{DocumentSet, Node, Value, plain_to_nodes, walk};
+use crate::node::{DeepCopy, DocumentSet, Node, Value, plain_to_nodes, walk};
 use crate::position::Position;
-use crate::star::{Error, Thread};
+use crate::star::{Budget, Error, Thread};
 use expects::ChildDefaults;
-use item::{Item, Lists, with_value};
+use item::{Item, Lists};
 
 pub(crate) use plain::{annotate_for_plain_merge, annotations_for_replacement};
 
@@ -71,18 +71,18 @@ pub(crate) fn apply(
     documents: Documents,
     thread: &mut Thread,
 ) -> Result<Value, Error> {
-    let left = plain_to_nodes(left, &Position::Unknown);
-    let right = plain_to_nodes(right, &Position::Unknown);
+    let budget = Rc::clone(thread.budget());
+    let left = plain_to_nodes(left, &Position::Unknown, &budget)?;
+    let right = plain_to_nodes(right, &Position::Unknown, &budget)?;
     Overlay { documents, thread }.apply(&left, &right, &ChildDefaults::default())?;
     if let Value::Node(node) = &left {
-        let unbounded = walk(node, &mut |node| {
+        walk(node, &budget, &mut |node| {
             node.common().change_annotations(|annotations| {
                 annotations.remove_namespace("overlay");
             });
             Ok::<_, Error>(())
-        });
-        unbounded?;
-        check_depth(&left, 0)?;
+        })?;
+        check_depth(&left, 0, &budget)?;
     }
     Ok(left)
 }
@@ -96,9 +96,10 @@ pub(crate) fn apply_to_sets(
     right: &Rc<DocumentSet>,
     thread: &mut Thread,
 ) -> Result<(), Error> {
+    let budget = Rc::clone(thread.budget());
     for set in left.iter().chain([right]) {
         let set = Value::Node(Node::DocumentSet(Rc::clone(set)));
-        plain_to_nodes(&set, &Position::Unknown);
+        plain_to_nodes(&set, &Position::Unknown, &budget)?;
     }
     Overlay {
         documents: Documents::Annotated,
@@ -106,21 +107,22 @@ pub(crate) fn apply_to_sets(
     }
     .apply_documents(left, right, &ChildDefaults::default())?;
     for set in left {
-        check_depth(&Value::Node(Node::DocumentSet(Rc::clone(set))), 0)?;
+        check_depth(&Value::Node(Node::DocumentSet(Rc::clone(set))), 0, &budget)?;
     }
     Ok(())
 }
 
 /// Counts the levels anew: functions of the user may have put anything anywhere.
-fn check_depth(value: &Value, level: u32) -> Result<(), Error> {
+fn check_depth(value: &Value, level: u32, budget: &Budget) -> Result<(), Error> {
     let Value::Node(node) = value else {
         return Ok(());
     };
     if level > 2 * MAX_DEPTH {
-        return Err(too_deep());
+        return Err(too_deep(budget));
     }
+    budget.work(1)?;
     for child in node.values() {
-        check_depth(&child, level + 1)?;
+        check_depth(&child, level + 1, budget)?;
     }
     node.close();
     Ok(())
@@ -159,7 +161,8 @@ impl Overlay<'_> {
                 };
                 let items = right.items.borrow().clone();
                 for item in items {
-                    self.apply_item(&Lists::one(&left.items), &item.deep_copy(), defaults)?;
+                    let item = self.copy(&item)?;
+                    self.apply_item(&Lists::one(&left.items), &*item, defaults)?;
                 }
                 Ok(false)
             }
@@ -169,13 +172,18 @@ impl Overlay<'_> {
                 };
                 let items = right.items.borrow().clone();
                 for item in items {
-                    self.apply_item(&Lists::one(&left.items), &item.deep_copy(), defaults)?;
+                    let item = self.copy(&item)?;
+                    self.apply_item(&Lists::one(&left.items), &*item, defaults)?;
                 }
                 Ok(false)
             }
             Value::Node(node) => Err(Error::panic(format!("Unexpected {}", node.go_type()))),
             Value::Scalar(_) | Value::Dict(_) | Value::List(_) => Ok(true),
         }
+    }
+
+    fn copy<T: DeepCopy>(&self, value: &T) -> Result<T, Error> {
+        value.deep_copy(self.thread.budget())
     }
 
     fn apply_documents(
@@ -187,7 +195,8 @@ impl Overlay<'_> {
         let lists = Lists::new(left.iter().map(|set| &set.items).collect());
         let documents = right.items.borrow().clone();
         for document in documents {
-            self.apply_item(&lists, &document.deep_copy(), defaults)?;
+            let document = self.copy(&document)?;
+            self.apply_item(&lists, &*document, defaults)?;
         }
         Ok(())
     }
@@ -205,7 +214,7 @@ impl Overlay<'_> {
             Operation::Remove => self.remove(left, item, defaults),
             Operation::Replace => self.replace(left, item, defaults),
             Operation::Insert if T::IN_SEQUENCE => self.insert(left, item, defaults),
-            Operation::Append if T::IN_SEQUENCE => left.push_last(item.deep_copy()),
+            Operation::Append if T::IN_SEQUENCE => left.push_last(self.copy(item)?),
             Operation::Assert => self.assert(left, item, defaults),
             Operation::Insert | Operation::Append => {
                 let name = if operation == Operation::Insert {
@@ -238,7 +247,7 @@ impl Overlay<'_> {
         };
         if matches.is_empty() {
             return if T::APPENDS_UNMATCHED {
-                left.push_last(item.deep_copy())
+                left.push_last(self.copy(item)?)
             } else {
                 Ok(())
             };
@@ -287,11 +296,12 @@ impl Overlay<'_> {
                 continue;
             };
             let value = replacement.via.value(Some(&*found), item, self.thread)?;
-            left.set(*place, with_value(item, value)?);
+            let new = left.with_value(item, value, self.thread.budget())?;
+            left.set(*place, new);
         }
         if matches.is_empty() && replacement.or_add {
             let value = replacement.via.value(None, item, self.thread)?;
-            left.push_first(with_value(item, value)?)?;
+            left.push_first(left.with_value(item, value, self.thread.budget())?)?;
         }
         Ok(())
     }
@@ -307,13 +317,13 @@ impl Overlay<'_> {
         };
         let insertion = annotation::Insert::of(item.common())?;
         left.rebuild(|place, found, updated| {
-            if !matches.contains(&place) {
+            if matches.binary_search(&place).is_err() {
                 updated.push(found);
                 return Ok(());
             }
             let value = insertion.via.value(Some(&*found), item, self.thread)?;
             // One new item, possibly at two places.
-            let new = with_value(item, value)?;
+            let new = left.with_value(item, value, self.thread.budget())?;
             if insertion.before {
                 updated.push(Rc::clone(&new));
             }

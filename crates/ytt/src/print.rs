@@ -3,27 +3,34 @@
 //! Source: ytt pkg/yamlmeta/printers.go, file_position_printer.go.
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use carto_yaml::emit::{Emitter, Style};
 use carto_yaml::number::{format_float, format_json_float};
 
-use crate::node::{Document, DocumentSet, Node, Scalar, Value, to_plain};
+use crate::node::{
+    Document, DocumentSet, KeyIndex, Node, Scalar, Value, duplicate_key, not_in_document,
+};
 use crate::position::Position;
+use crate::star::Error;
 
 /// Prints the documents that are not empty, with `---` between them.
 ///
 /// # Errors
 /// A value that cannot be printed, or more text than `max_bytes`.
-pub(crate) fn yaml(set: &DocumentSet, max_bytes: usize) -> Result<String, String> {
+pub(crate) fn yaml(set: &DocumentSet, max_bytes: usize) -> Result<String, Error> {
     let mut out = String::new();
     for document in printable(set) {
         if !out.is_empty() {
             out.push_str("---\n");
         }
-        out.push_str(&value(
-            &document.value.borrow(),
-            max_bytes.saturating_sub(out.len()),
-        )?);
+        let mut printer = YamlPrinter {
+            emitter: Emitter::new(Style::ytt()),
+            before: out.len(),
+            max_bytes,
+        };
+        printer.value(&document.value.borrow())?;
+        out.push_str(&printer.finish()?);
     }
     Ok(out)
 }
@@ -32,14 +39,26 @@ pub(crate) fn yaml(set: &DocumentSet, max_bytes: usize) -> Result<String, String
 ///
 /// # Errors
 /// A value that cannot be printed, or more text than `max_bytes`.
-pub(crate) fn value(value: &Value, max_bytes: usize) -> Result<String, String> {
-    let plain = to_plain(value)?;
-    let mut emitter = Emitter::new(Style::ytt());
-    push(&mut emitter, &plain, max_bytes)?;
-    Ok(emitter.finish())
+pub(crate) fn value(value: &Value, max_bytes: usize) -> Result<String, Error> {
+    let mut printer = YamlPrinter {
+        emitter: Emitter::new(Style::ytt()),
+        before: 0,
+        max_bytes,
+    };
+    printer.value(value)?;
+    printer.finish()
 }
 
-fn printable(set: &DocumentSet) -> Vec<std::rc::Rc<Document>> {
+fn check_length(length: usize, max_bytes: usize) -> Result<(), Error> {
+    if length > max_bytes {
+        return Err(Error::budget(format!(
+            "output is larger than the budget of {max_bytes} bytes"
+        )));
+    }
+    Ok(())
+}
+
+fn printable(set: &DocumentSet) -> Vec<Rc<Document>> {
     let items = set.items.borrow();
     items
         .iter()
@@ -48,98 +67,196 @@ fn printable(set: &DocumentSet) -> Vec<std::rc::Rc<Document>> {
         .collect()
 }
 
-fn push(emitter: &mut Emitter, value: &Value, max_bytes: usize) -> Result<(), String> {
-    if emitter.len() > max_bytes {
-        return Err(format!(
-            "output is larger than the budget of {max_bytes} bytes"
-        ));
+struct YamlPrinter {
+    emitter: Emitter,
+    /// Length of what was printed before this.
+    before: usize,
+    max_bytes: usize,
+}
+
+impl YamlPrinter {
+    fn check_length(&self) -> Result<(), Error> {
+        check_length(self.before + self.emitter.len(), self.max_bytes)
     }
-    match value {
-        Value::Scalar(scalar) => match scalar {
-            Scalar::Null => emitter.null(),
-            Scalar::Bool(value) => emitter.bool(*value),
-            Scalar::Int(value) | Scalar::Int64(value) => emitter.int(*value),
-            Scalar::Uint(value) => emitter.uint(*value),
-            Scalar::Float(value) => emitter.float(*value),
-            Scalar::Str(text) => emitter.bytes(text.as_bytes()),
-        },
-        Value::List(items) => {
-            emitter.begin_sequence(items.is_empty());
-            for item in items.iter() {
-                push(emitter, item, max_bytes)?;
-            }
-            emitter.end();
-        }
-        Value::Dict(dict) => {
-            emitter.begin_mapping(dict.entries.is_empty());
-            for (key, value) in &dict.entries {
-                push(emitter, key, max_bytes)?;
-                push(emitter, value, max_bytes)?;
-            }
-            emitter.end();
-        }
-        Value::Node(node) => return Err(format!("Unexpected marshaling of {}", node.go_type())),
+
+    fn finish(self) -> Result<String, Error> {
+        self.check_length()?;
+        Ok(self.emitter.finish())
     }
-    Ok(())
+
+    fn value(&mut self, value: &Value) -> Result<(), Error> {
+        self.check_length()?;
+        let emitter = &mut self.emitter;
+        match value {
+            Value::Scalar(scalar) => match scalar {
+                Scalar::Null => emitter.null(),
+                Scalar::Bool(value) => emitter.bool(*value),
+                Scalar::Int(value) | Scalar::Int64(value) => emitter.int(*value),
+                Scalar::Uint(value) => emitter.uint(*value),
+                Scalar::Float(value) => emitter.float(*value),
+                Scalar::Str(text) => emitter.bytes(text.as_bytes()),
+            },
+            Value::List(items) => {
+                emitter.begin_sequence(items.is_empty());
+                for item in items.iter() {
+                    self.value(item)?;
+                }
+                self.emitter.end();
+            }
+            Value::Dict(dict) => {
+                emitter.begin_mapping(dict.entries.is_empty());
+                for (key, value) in &dict.entries {
+                    self.value(key)?;
+                    self.value(value)?;
+                }
+                self.emitter.end();
+            }
+            Value::Node(Node::Map(map)) => {
+                let items = map.items.borrow();
+                let mut known = KeyIndex::default();
+                emitter.begin_mapping(items.is_empty());
+                for item in items.iter() {
+                    let key = item.key.borrow();
+                    if !known.insert(&key) {
+                        return Err(duplicate_key(&key));
+                    }
+                    self.value(&key)?;
+                    self.value(&item.value.borrow())?;
+                }
+                self.emitter.end();
+            }
+            Value::Node(Node::Array(array)) => {
+                let items = array.items.borrow();
+                emitter.begin_sequence(items.is_empty());
+                for item in items.iter() {
+                    self.value(&item.value.borrow())?;
+                }
+                self.emitter.end();
+            }
+            Value::Node(node) => return Err(unprintable(node)),
+        }
+        Ok(())
+    }
+}
+
+/// A node that no value may be.
+fn unprintable(node: &Node) -> Error {
+    match node {
+        Node::DocumentSet(_) | Node::Document(_) => not_in_document(node),
+        other => Error::panic(format!("Unexpected marshaling of {}", other.go_type())),
+    }
 }
 
 /// Prints the documents that are not empty as JSON, one behind the other, keys sorted.
 ///
 /// # Errors
-/// A key that is not a string, or a number that JSON does not have.
-pub(crate) fn json(set: &DocumentSet) -> Result<String, String> {
-    let mut out = String::new();
+/// A key that is not a string, a number that JSON does not have, or more text than `max_bytes`.
+pub(crate) fn json(set: &DocumentSet, max_bytes: usize) -> Result<String, Error> {
+    let mut printer = JsonPrinter {
+        out: String::new(),
+        max_bytes,
+    };
     for document in printable(set) {
-        push_json(&mut out, &to_plain(&document.value.borrow())?)
-            .map_err(|problem| format!("marshaling document: {problem}"))?;
+        printer
+            .value(&document.value.borrow())
+            .map_err(|error| error.prefixed("marshaling document"))?;
     }
-    Ok(out)
+    Ok(printer.out)
 }
 
-fn push_json(out: &mut String, value: &Value) -> Result<(), String> {
-    match value {
-        Value::Scalar(Scalar::Null) => out.push_str("null"),
-        Value::Scalar(Scalar::Bool(value)) => push_display(out, value),
-        Value::Scalar(Scalar::Int(value) | Scalar::Int64(value)) => push_display(out, value),
-        Value::Scalar(Scalar::Uint(value)) => push_display(out, value),
-        Value::Scalar(Scalar::Float(value)) if value.is_finite() => {
-            out.push_str(&format_json_float(*value));
-        }
-        Value::Scalar(Scalar::Float(value)) => {
-            return Err(format!("json: unsupported value: {}", format_float(*value)));
-        }
-        Value::Scalar(Scalar::Str(text)) => push_json_string(out, &text.to_text()),
-        Value::List(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
+struct JsonPrinter {
+    out: String,
+    max_bytes: usize,
+}
+
+impl JsonPrinter {
+    fn value(&mut self, value: &Value) -> Result<(), Error> {
+        check_length(self.out.len(), self.max_bytes)?;
+        match value {
+            Value::Scalar(scalar) => self.scalar(scalar),
+            Value::List(items) => self.sequence(items.iter(), |printer, item| printer.value(item)),
+            Value::Node(Node::Array(array)) => {
+                let items = array.items.borrow();
+                self.sequence(items.iter(), |printer, item| {
+                    printer.value(&item.value.borrow())
+                })
+            }
+            Value::Dict(dict) => {
+                let entries: Vec<_> = dict.entries.iter().map(|(k, v)| (k, v)).collect();
+                self.mapping(&entries)
+            }
+            Value::Node(Node::Map(map)) => {
+                let items = map.items.borrow();
+                let mut known = KeyIndex::default();
+                let borrowed: Vec<_> = items
+                    .iter()
+                    .map(|item| (item.key.borrow(), item.value.borrow()))
+                    .collect();
+                if let Some((key, _)) = borrowed.iter().find(|(key, _)| !known.insert(key)) {
+                    return Err(duplicate_key(key));
                 }
-                push_json(out, item)?;
+                let entries: Vec<_> = borrowed.iter().map(|(k, v)| (&**k, &**v)).collect();
+                self.mapping(&entries)
             }
-            out.push(']');
+            Value::Node(node) => Err(unprintable(node)),
         }
-        Value::Dict(dict) => {
-            let mut entries = Vec::with_capacity(dict.entries.len());
-            for (key, value) in &dict.entries {
-                let key = key.as_str().ok_or("Expected key to be string")?;
-                entries.push((key, value));
-            }
-            entries.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
-            out.push('{');
-            for (index, (key, value)) in entries.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                push_json_string(out, &key.to_text());
-                out.push(':');
-                push_json(out, value)?;
-            }
-            out.push('}');
-        }
-        Value::Node(node) => return Err(format!("Unexpected marshaling of {}", node.go_type())),
     }
-    Ok(())
+
+    fn scalar(&mut self, scalar: &Scalar) -> Result<(), Error> {
+        match scalar {
+            Scalar::Null => self.out.push_str("null"),
+            Scalar::Bool(value) => push_display(&mut self.out, value),
+            Scalar::Int(value) | Scalar::Int64(value) => push_display(&mut self.out, value),
+            Scalar::Uint(value) => push_display(&mut self.out, value),
+            Scalar::Float(value) if value.is_finite() => {
+                self.out.push_str(&format_json_float(*value));
+            }
+            Scalar::Float(value) => {
+                let shown = format_float(*value);
+                return Err(Error::new(format!("json: unsupported value: {shown}")));
+            }
+            Scalar::Str(text) => push_json_string(&mut self.out, &text.to_text()),
+        }
+        Ok(())
+    }
+
+    fn sequence<T>(
+        &mut self,
+        items: impl Iterator<Item = T>,
+        mut push: impl FnMut(&mut Self, T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.out.push('[');
+        for (index, item) in items.enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            push(self, item)?;
+        }
+        self.out.push(']');
+        Ok(())
+    }
+
+    fn mapping(&mut self, entries: &[(&Value, &Value)]) -> Result<(), Error> {
+        let mut sorted = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let key = key
+                .as_str()
+                .ok_or_else(|| Error::new("Expected key to be string"))?;
+            sorted.push((key, *value));
+        }
+        sorted.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
+        self.out.push('{');
+        for (index, (key, value)) in sorted.into_iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            push_json_string(&mut self.out, &key.to_text());
+            self.out.push(':');
+            self.value(value)?;
+        }
+        self.out.push('}');
+        Ok(())
+    }
 }
 
 fn push_display(out: &mut String, value: &impl std::fmt::Display) {
@@ -170,11 +287,12 @@ pub(crate) fn push_json_string(out: &mut String, text: &str) {
 /// Prints where every node of the documents that are not empty stands.
 ///
 /// # Errors
-/// A value that cannot be printed.
-pub(crate) fn positions(set: &DocumentSet) -> Result<String, String> {
+/// A value that cannot be printed, or more text than `max_bytes`.
+pub(crate) fn positions(set: &DocumentSet, max_bytes: usize) -> Result<String, Error> {
     let mut printer = PositionPrinter {
         out: String::new(),
         width: 0,
+        max_bytes,
     };
     for document in printable(set) {
         printer.node(&Value::Node(Node::Document(document)), 0)?;
@@ -186,10 +304,12 @@ struct PositionPrinter {
     out: String,
     /// Width of the column of positions, which only grows.
     width: usize,
+    max_bytes: usize,
 }
 
 impl PositionPrinter {
-    fn node(&mut self, value: &Value, level: usize) -> Result<(), String> {
+    fn node(&mut self, value: &Value, level: usize) -> Result<(), Error> {
+        check_length(self.out.len(), self.max_bytes)?;
         match value {
             Value::Node(Node::DocumentSet(set)) => {
                 self.line(&set.common.position(), level, "[docset]");
@@ -223,7 +343,7 @@ impl PositionPrinter {
                 self.node(&item.value.borrow(), level + 1)?;
             }
             leaf => {
-                let text = self::value(leaf, usize::MAX)?;
+                let text = self::value(leaf, self.max_bytes)?;
                 self.pad("");
                 self.text(level, text.trim_end_matches('\n'));
             }
@@ -237,10 +357,11 @@ impl PositionPrinter {
         label: &str,
         value: &Value,
         level: usize,
-    ) -> Result<(), String> {
+    ) -> Result<(), Error> {
+        check_length(self.out.len(), self.max_bytes)?;
         let leaf = match value {
             Value::Node(_) => None,
-            leaf => Some(self::value(leaf, usize::MAX)?),
+            leaf => Some(self::value(leaf, self.max_bytes)?),
         };
         let leaf = leaf
             .as_deref()

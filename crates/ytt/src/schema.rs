@@ -12,8 +12,9 @@ pub(crate) mod report;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::node::{Document, Map, MapItem, Node, Scalar, Value};
+use crate::node::{DeepCopy, Document, Map, MapItem, Node, Scalar, Value};
 use crate::position::Position;
+use crate::star::{Budget, Error};
 use crate::validation::NodeValidation;
 
 pub(crate) use assign::{assign, assign_validations};
@@ -136,8 +137,11 @@ impl Type {
     /// The default value.
     ///
     /// Shape: arrays, and the values of items, are shared with the type, as in the original.
-    pub(crate) fn default_value(&self) -> Value {
-        match &self.kind {
+    ///
+    /// # Errors
+    /// A used up budget.
+    pub(crate) fn default_value(&self, budget: &Budget) -> Result<Value, Error> {
+        Ok(match &self.kind {
             TypeKind::Document(_) => Value::Node(Node::Document(Rc::new(self.default_document()))),
             TypeKind::Map(items) => {
                 let items = items
@@ -157,9 +161,9 @@ impl Type {
             TypeKind::Array(_) | TypeKind::ArrayItem(_) | TypeKind::Scalar(_) => {
                 self.default.borrow().clone()
             }
-            TypeKind::Any => self.default.borrow().deep_copy(),
+            TypeKind::Any => self.default.borrow().deep_copy(budget)?,
             TypeKind::Null(_) => Value::NULL,
-        }
+        })
     }
 
     /// The default of a document type.
@@ -219,6 +223,12 @@ pub(crate) enum SchemaProblem {
 impl From<SchemaFailure> for SchemaProblem {
     fn from(failure: SchemaFailure) -> Self {
         Self::Failure(Box::new(failure))
+    }
+}
+
+impl From<Error> for SchemaProblem {
+    fn from(error: Error) -> Self {
+        Self::Message(error.into())
     }
 }
 

@@ -6,7 +6,6 @@
 
 pub(crate) mod compile;
 pub(crate) mod evaluate;
-mod keys;
 pub(crate) mod machine;
 pub(crate) mod meta;
 pub(crate) mod text;

@@ -11,7 +11,7 @@ use crate::annotation::name;
 use crate::bridge::from_tree;
 use crate::node::{Node, Value as Tree, path_to, walk};
 use crate::position::Position;
-use crate::star::{self, Error, Thread, Value};
+use crate::star::{self, Budget, Error, Thread, Value};
 
 pub(crate) use annotation::parse;
 use rule::{Conditions, Rule};
@@ -28,7 +28,8 @@ pub(crate) struct NodeValidation {
 /// # Errors
 /// An annotation that is not well formed, or not allowed at its node.
 pub(crate) fn attach_assertions(root: &Node, thread: &mut Thread) -> Result<(), String> {
-    walk(root, &mut |node| {
+    let budget = Rc::clone(thread.budget());
+    walk(root, &budget, &mut |node| {
         let common = node.common();
         let Some(annotation) = common.annotations().get(name::ASSERT_VALIDATE).cloned() else {
             return Ok(());
@@ -84,6 +85,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn node(&mut self, node: &Node, parent: Option<&Node>, path: &str) -> Result<(), Error> {
+        self.thread.budget().work(1 + path.len() / 16)?;
         for validation in node.common().validations() {
             let violations = self.violations(&validation, node, parent, path)?;
             if !violations.is_empty() {
@@ -115,6 +117,8 @@ impl Run<'_> {
         parent: Option<&Node>,
         path: &str,
     ) -> Result<Vec<Violation>, Error> {
+        let budget = Rc::clone(self.thread.budget());
+        let shown = |node| shown(node, &budget);
         let value = shown(node)?;
         let context = || Ok((parent.map_or(Ok(Value::None), shown)?, shown(&self.root)?));
         let applies = validation.conditions.hold(&value, context, self.thread);
@@ -155,10 +159,10 @@ impl Run<'_> {
 }
 
 /// The node as functions of the user see it.
-fn shown(node: &Node) -> Result<star::Value, Error> {
+fn shown(node: &Node, budget: &Rc<Budget>) -> Result<star::Value, Error> {
     match node.value() {
-        Some(value) => from_tree(&value),
-        None => from_tree(&Tree::Node(node.clone())),
+        Some(value) => from_tree(&value, budget),
+        None => from_tree(&Tree::Node(node.clone()), budget),
     }
 }
 

@@ -5,7 +5,7 @@
 
 #[doc(hidden)]
 pub mod alone;
-mod collect;
+pub(crate) mod collect;
 mod data_module;
 mod envelope;
 mod execution;
@@ -27,12 +27,13 @@ pub use file::{File, FileType};
 pub use flags::DataValueFlags;
 pub use host::{EntryKind, Host, NoHost};
 
+use crate::bridge::with_prefix;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::node::{Document, DocumentSet, Value};
 use crate::print;
 use crate::schema::openapi;
-use crate::star::{self, Thread};
+use crate::star::{self, Budget, Thread};
 use execution::{Execution, Given};
 use loader::{Place, TemplateLoader};
 use run::{Run, TemplateOptions};
@@ -137,7 +138,19 @@ pub(crate) fn run_and_listen(
     let limits = options.limits.unwrap_or(Limits::COMMAND);
     let mut thread = crate::inline::thread(limits, &messages);
     let result = run_on(files, options, host, limits, &mut thread);
+    let result = result.map_err(|error| of_budget(error, thread.budget()));
     (result, messages.take())
+}
+
+/// The failure, as one of the budget if that is what ended the run.
+fn of_budget(error: Error, budget: &Budget) -> Error {
+    match budget.refusal() {
+        Some(refusal) if error.message().contains(refusal.message()) => {
+            Error::budget(error.message())
+        }
+        Some(refusal) => Error::budget(refusal.message()),
+        None => error,
+    }
 }
 
 /// Evaluates one file that is known to be a template and nothing else, and prints the result.
@@ -148,6 +161,17 @@ pub(crate) fn run_prepared(
 ) -> Result<(String, Vec<String>), Error> {
     let messages = Rc::new(RefCell::new(Vec::new()));
     let mut thread = crate::inline::thread(limits, &messages);
+    let text = run_alone(file, values, limits, &mut thread)
+        .map_err(|error| of_budget(error, thread.budget()))?;
+    Ok((text, messages.take()))
+}
+
+fn run_alone(
+    file: File,
+    values: star::Value,
+    limits: Limits,
+    thread: &mut Thread,
+) -> Result<String, Error> {
     let root = tree::Library::root(vec![file]);
     let place = Place {
         current: Rc::clone(&root),
@@ -161,14 +185,14 @@ pub(crate) fn run_prepared(
     ));
     let mut sets = Vec::new();
     for file in root.accessible_files() {
-        let result = loader.eval_yaml(&place, &file.file, &mut thread)?;
+        let result = loader.eval_yaml(&place, &file.file, thread)?;
         sets.push((file, result.documents));
     }
     let mut text = String::new();
-    for (_, set) in post_processing::apply(sets, &mut thread)? {
+    for (_, set) in post_processing::apply(sets, thread)? {
         text = print_set(&set, Format::Yaml, limits)?;
     }
-    Ok((text, messages.take()))
+    Ok(text)
 }
 
 fn run_on(
@@ -218,7 +242,7 @@ fn run_on(
                  specify format with --output=openapi-v3 flag",
             ));
         }
-        let document = openapi::document(&schema.document_type)?;
+        let document = openapi::document(&schema.document_type, thread.budget())?;
         return print_one(document, options.format, limits);
     }
     if options.openapi {
@@ -259,7 +283,7 @@ fn run_on(
     }
     for (file, set) in executed.files {
         let text = print::yaml(&set, limits.output_bytes)
-            .map_err(|problem| Error::new(format!("Marshaling template result: {problem}")))?;
+            .map_err(|error| with_prefix(error, "Marshaling template result: "))?;
         files.push(OutputFile {
             path: file.path,
             file_type: file.file.file_type(),
@@ -290,18 +314,11 @@ fn print_one(value: Value, format: Format, limits: Limits) -> Result<Output, Err
 }
 
 fn print_set(set: &DocumentSet, format: Format, limits: Limits) -> Result<String, Error> {
+    let max_bytes = limits.output_bytes;
     let printed = match format {
-        Format::Yaml => print::yaml(set, limits.output_bytes),
-        Format::Json => print::json(set),
-        Format::Positions => print::positions(set),
+        Format::Yaml => print::yaml(set, max_bytes),
+        Format::Json => print::json(set, max_bytes),
+        Format::Positions => print::positions(set, max_bytes),
     };
-    let failed = |problem| Error::new(format!("Marshaling combined template result: {problem}"));
-    let text = printed.map_err(failed)?;
-    if text.len() > limits.output_bytes {
-        let budget = limits.output_bytes;
-        return Err(Error::budget(format!(
-            "output is larger than the budget of {budget} bytes"
-        )));
-    }
-    Ok(text)
+    printed.map_err(|error| with_prefix(error, "Marshaling combined template result: ").into())
 }

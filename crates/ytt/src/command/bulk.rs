@@ -5,12 +5,14 @@
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::library::json::syntax_error;
 use crate::print::push_json_string;
 use crate::workspace::{File, Output};
 
 /// Reads `{"files": [{"name": …, "data": …}]}`.
 pub(super) fn read(text: &str) -> Result<Vec<File>, String> {
-    let parsed: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let parsed: Value = serde_json::from_str(text)
+        .map_err(|error| syntax_error(text).unwrap_or_else(|| error.to_string()))?;
     let mut files = Vec::new();
     for file in parsed
         .get("files")

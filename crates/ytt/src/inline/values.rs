@@ -10,7 +10,7 @@ use std::rc::Rc;
 use carto_yaml::number::{Integer, format_json_float, parse_integer};
 use serde_json::{Map, Number, Value as Json};
 
-use crate::bridge::{MAX_DEPTH, too_deep};
+use crate::bridge::{MAX_DEPTH, nested_too_deeply};
 use crate::error::Error;
 use crate::print::push_json_string;
 use crate::star::{Str, Struct, Value};
@@ -46,7 +46,7 @@ pub(super) fn to_struct(values: &Map<String, Json>) -> Result<Value, Error> {
                 "Extracting data value from KV: Deserializing value for key '{key}': \
                  Deserializing YAML value: yaml: {problem}"
             )),
-            Problem::TooDeep => too_deep().into(),
+            Problem::TooDeep => nested_too_deeply().into(),
         })?;
         fields.push((Str::from(key), value));
     }

@@ -16,6 +16,12 @@ pub(super) static MEMBERS: &[(&str, Native)] = &[
     ("decode", Native::wrapping("json.decode", decode_text)),
 ];
 
+/// What Go's reader says about a text that is not JSON.
+pub(crate) fn syntax_error(text: &str) -> Option<String> {
+    let error = decode::decode(text.as_bytes()).err()?;
+    Some(error.message().to_owned())
+}
+
 fn encode_value(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
     let value = one(args)?;
     only_named(args, &["indent", "escape_html"])?;

@@ -81,16 +81,16 @@ fn bound(thread: &Thread, function: &Value, args: &[Value]) -> Result<Value, Err
 }
 
 fn encode(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
-    from_tree_with_structs(&without_nodes(thread, one(args)?)?)
+    from_tree_with_structs(&without_nodes(thread, one(args)?)?, thread.budget())
 }
 
 fn decode(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
-    from_tree(&without_nodes(thread, one(args)?)?)
+    from_tree(&without_nodes(thread, one(args)?)?, thread.budget())
 }
 
 /// A value as a tree that contains no nodes, which the original cannot convert back.
-fn without_nodes(_: &Thread, value: &Value) -> Result<Tree, Error> {
-    let tree = to_tree(value)?;
+fn without_nodes(thread: &Thread, value: &Value) -> Result<Tree, Error> {
+    let tree = to_tree(value, thread.budget())?;
     check_nodes(&tree)?;
     Ok(tree)
 }

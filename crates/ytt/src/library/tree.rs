@@ -5,6 +5,7 @@ use crate::node::{Value as Tree, to_plain};
 use crate::star::{Error, Thread, Value};
 
 /// A value as a tree without nodes.
-pub(super) fn plain(_: &Thread, value: &Value) -> Result<Tree, Error> {
-    to_plain(&to_tree(value)?).map_err(Error::panic)
+pub(super) fn plain(thread: &Thread, value: &Value) -> Result<Tree, Error> {
+    let tree = to_tree(value, thread.budget())?;
+    to_plain(&tree, thread.budget())
 }

@@ -78,7 +78,7 @@ fn query_decode(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
 }
 
 fn query_params_encode(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
-    let value = to_tree(one(args)?)?;
+    let value = to_tree(one(args)?, thread.budget())?;
     let Tree::Dict(dict) = &value else {
         return Err(Error::new(format!(
             "expected argument to be a map, but was {}",

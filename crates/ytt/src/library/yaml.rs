@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 use super::arguments::{one, string};
 use crate::bridge::{from_tree, to_tree};
-use crate::node::{Document, DocumentSet, Node, ReadOptions, Value as Tree, read, to_plain};
+use crate::node::{Document, DocumentSet, Node, Value as Tree, read_plain};
 use crate::print;
-use crate::star::{Args, Error, Native, Str, Thread, Value};
+use crate::star::{Args, Error, ErrorKind, Native, Str, Thread, Value};
 
 /// The functions of the module.
 pub(super) static MEMBERS: &[(&str, Native)] = &[
@@ -32,7 +32,7 @@ fn decode_text(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
 
 /// Prints a value; a document set gives all its documents.
 pub(super) fn encode(thread: &Thread, value: &Value) -> Result<String, Error> {
-    let tree = to_tree(value)?;
+    let tree = to_tree(value, thread.budget())?;
     let left = thread.budget().bytes_left();
     let text = match tree {
         Tree::Node(Node::DocumentSet(set)) => print::yaml(&set, left),
@@ -51,7 +51,11 @@ pub(super) fn encode(thread: &Thread, value: &Value) -> Result<String, Error> {
             )
         }
     }
-    .map_err(Error::panic)?;
+    .map_err(|error| match error.kind() {
+        // More than all bytes that are left.
+        ErrorKind::Budget => thread.budget().out_of_bytes(),
+        ErrorKind::Failure | ErrorKind::Panic => error,
+    })?;
     thread.budget().work(text.len() / 4)?;
     thread.budget().allocate(text.len())?;
     Ok(text)
@@ -61,15 +65,9 @@ pub(super) fn encode(thread: &Thread, value: &Value) -> Result<String, Error> {
 pub(super) fn decode(thread: &Thread, text: &Str) -> Result<Value, Error> {
     thread.budget().work(text.len())?;
     thread.budget().allocate(text.len().saturating_mul(16))?;
-    let options = ReadOptions {
-        without_comments: true,
-        ..ReadOptions::default()
-    };
-    let set = read(text, "", options).map_err(Error::new)?;
-    let documents = set.items.borrow();
-    let [document] = documents.as_slice() else {
-        return Err(Error::new("Expected to find exactly one YAML document"));
-    };
-    let plain = to_plain(&document.value.borrow()).map_err(Error::panic)?;
-    from_tree(&plain)
+    let mut documents = read_plain(text, thread.budget())?;
+    match (documents.pop(), documents.is_empty()) {
+        (Some(document), true) => from_tree(&document, thread.budget()),
+        _ => Err(Error::new("Expected to find exactly one YAML document")),
+    }
 }

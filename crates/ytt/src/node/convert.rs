@@ -5,167 +5,206 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Array, ArrayItem, Common, Dict, Map, MapItem, Node, Scalar, Value};
+use super::{
+    Array, ArrayItem, Common, Dict, KeyIndex, Map, MapItem, NODE_BYTES, Node, PLAIN_BYTES, Scalar,
+    Value,
+};
 use crate::position::Position;
+use crate::star::{Budget, Error};
 
 /// The value without nodes: maps become dicts, arrays lists.
 ///
 /// # Errors
-/// A document inside the value, or a key that occurs twice: the original crashes there.
-pub(crate) fn to_plain(value: &Value) -> Result<Value, String> {
+/// A document inside the value, or a key that occurs twice: the original crashes there. Or a used
+/// up budget.
+pub(crate) fn to_plain(value: &Value, budget: &Budget) -> Result<Value, Error> {
+    budget.allocate_tree(PLAIN_BYTES)?;
     Ok(match value {
         Value::Scalar(_) => value.clone(),
-        Value::List(items) => Value::List(Rc::new(
-            items.iter().map(to_plain).collect::<Result<_, _>>()?,
-        )),
+        Value::List(items) => {
+            let items: Result<_, _> = items.iter().map(|item| to_plain(item, budget)).collect();
+            Value::List(Rc::new(items?))
+        }
         Value::Dict(dict) => {
             let mut entries = Vec::with_capacity(dict.entries.len());
             for (key, value) in &dict.entries {
-                entries.push((key.clone(), to_plain(value)?));
+                entries.push((key.clone(), to_plain(value, budget)?));
             }
             Value::Dict(Rc::new(Dict { entries }))
         }
         Value::Node(Node::Map(map)) => {
             let items = map.items.borrow();
-            let mut dict = Dict {
-                entries: Vec::with_capacity(items.len()),
-            };
+            let mut known = KeyIndex::default();
+            let mut entries = Vec::with_capacity(items.len());
             for item in items.iter() {
                 let key = item.key.borrow();
-                if dict.get(&key).is_some() {
-                    return Err(format!("Unexpected duplicate key: {}", key.go_string()));
+                if !known.insert(&key) {
+                    return Err(duplicate_key(&key));
                 }
-                dict.entries
-                    .push((key.clone(), to_plain(&item.value.borrow())?));
+                entries.push((key.clone(), to_plain(&item.value.borrow(), budget)?));
             }
-            Value::Dict(Rc::new(dict))
+            Value::Dict(Rc::new(Dict { entries }))
         }
         Value::Node(Node::Array(array)) => {
             let items = array.items.borrow();
             let plain: Result<_, _> = items
                 .iter()
-                .map(|item| to_plain(&item.value.borrow()))
+                .map(|item| to_plain(&item.value.borrow(), budget))
                 .collect();
             Value::List(Rc::new(plain?))
         }
         Value::Node(node @ (Node::DocumentSet(_) | Node::Document(_))) => {
-            return Err(format!(
-                "Unexpected {} value within *yamlmeta.Document",
-                node.go_type()
-            ));
+            return Err(not_in_document(node));
         }
         Value::Node(Node::MapItem(_) | Node::ArrayItem(_)) => value.clone(),
     })
 }
 
+/// A key that occurs twice in a map.
+pub(crate) fn duplicate_key(key: &Value) -> Error {
+    Error::panic(format!("Unexpected duplicate key: {}", key.go_string()))
+}
+
+/// A document where there can be none.
+pub(crate) fn not_in_document(node: &Node) -> Error {
+    Error::panic(format!(
+        "Unexpected {} value within *yamlmeta.Document",
+        node.go_type()
+    ))
+}
+
 /// The value with dicts and lists turned into nodes at `position`; nodes in it are changed in
 /// place.
-pub(crate) fn plain_to_nodes(value: &Value, position: &Position) -> Value {
-    into_nodes(value, &|_, _| position.clone())
+///
+/// # Errors
+/// A used up budget.
+pub(crate) fn plain_to_nodes(
+    value: &Value,
+    position: &Position,
+    budget: &Budget,
+) -> Result<Value, Error> {
+    let place = |_: Option<&Value>, _: &Value| position.clone();
+    Conversion {
+        place: &place,
+        collection: position.clone(),
+        budget,
+    }
+    .value(value)
 }
 
 /// The same with positions that stand for computed values.
-pub(crate) fn plain_to_nodes_from_memory(value: &Value) -> Value {
-    into_nodes(value, &|key, value| {
+///
+/// # Errors
+/// A used up budget.
+pub(crate) fn plain_to_nodes_from_memory(value: &Value, budget: &Budget) -> Result<Value, Error> {
+    let place = |key: Option<&Value>, value: &Value| {
         let shown = go_syntax(value);
         let text = match key {
             Some(key) => format!("{}: {shown}", key.go_display()),
             None => format!("- {shown}"),
         };
         Position::Memory(text.into())
-    })
-}
-
-/// Position of an item, from its key, if it has one, and its value.
-type PositionOf<'a> = dyn Fn(Option<&Value>, &Value) -> Position + 'a;
-
-fn into_nodes(value: &Value, position: &PositionOf<'_>) -> Value {
-    match value {
-        Value::Scalar(_) => value.clone(),
-        Value::List(items) => {
-            let items = items
-                .iter()
-                .map(|item| {
-                    let value = into_nodes(item, position);
-                    let common = Common::at(position(None, &value));
-                    Rc::new(ArrayItem {
-                        common,
-                        value: RefCell::new(value),
-                    })
-                })
-                .collect();
-            let common = Common::at(collection_position(position));
-            let node = Node::Array(Rc::new(Array {
-                common,
-                items: RefCell::new(items),
-                ..Array::default()
-            }));
-            node.close();
-            Value::Node(node)
-        }
-        Value::Dict(dict) => {
-            let items = dict
-                .entries
-                .iter()
-                .map(|(key, value)| {
-                    let value = into_nodes(value, position);
-                    Rc::new(MapItem {
-                        common: Common::at(position(Some(key), &value)),
-                        key: RefCell::new(key.clone()),
-                        value: RefCell::new(value),
-                    })
-                })
-                .collect();
-            let common = Common::at(collection_position(position));
-            let node = Node::Map(Rc::new(Map {
-                common,
-                items: RefCell::new(items),
-                ..Map::default()
-            }));
-            node.close();
-            Value::Node(node)
-        }
-        Value::Node(node) => {
-            node_into_nodes(node, position);
-            value.clone()
-        }
-    }
-}
-
-/// Collections themselves get the default position, or none when values are computed.
-fn collection_position(position: &PositionOf<'_>) -> Position {
-    match position(None, &Value::NULL) {
-        Position::Memory(_) => Position::Unknown,
-        known => known,
-    }
-}
-
-fn node_into_nodes(node: &Node, position: &PositionOf<'_>) {
-    let convert = |value: &RefCell<Value>| {
-        let converted = into_nodes(&value.borrow(), position);
-        *value.borrow_mut() = converted;
     };
-    match node {
-        Node::DocumentSet(set) => {
-            for item in set.items.borrow().iter() {
-                convert(&item.value);
-            }
-        }
-        Node::Document(document) => convert(&document.value),
-        Node::Map(map) => {
-            for item in map.items.borrow().iter() {
-                convert(&item.value);
-            }
-        }
-        Node::MapItem(item) => convert(&item.value),
-        Node::Array(array) => {
-            for item in array.items.borrow().iter() {
-                convert(&item.value);
-            }
-        }
-        Node::ArrayItem(item) => convert(&item.value),
+    Conversion {
+        place: &place,
+        collection: Position::Unknown,
+        budget,
     }
+    .value(value)
+}
+
+/// Turns dicts and lists into nodes.
+struct Conversion<'a> {
+    /// Position of an item, from its key, if it has one, and its value.
+    place: &'a dyn Fn(Option<&Value>, &Value) -> Position,
+    /// Position of maps and arrays themselves.
+    collection: Position,
+    budget: &'a Budget,
+}
+
+impl Conversion<'_> {
+    fn value(&self, value: &Value) -> Result<Value, Error> {
+        Ok(match value {
+            Value::Scalar(_) => value.clone(),
+            Value::List(items) => {
+                self.budget.allocate_tree(NODE_BYTES)?;
+                let items: Result<_, Error> = items.iter().map(|item| self.item(item)).collect();
+                closed(Node::Array(Rc::new(Array {
+                    common: Common::at(self.collection.clone()),
+                    items: RefCell::new(items?),
+                    ..Array::default()
+                })))
+            }
+            Value::Dict(dict) => {
+                self.budget.allocate_tree(NODE_BYTES)?;
+                let entries = dict.entries.iter();
+                let items: Result<_, Error> =
+                    entries.map(|(key, value)| self.entry(key, value)).collect();
+                closed(Node::Map(Rc::new(Map {
+                    common: Common::at(self.collection.clone()),
+                    items: RefCell::new(items?),
+                    ..Map::default()
+                })))
+            }
+            Value::Node(node) => {
+                self.inside(node)?;
+                value.clone()
+            }
+        })
+    }
+
+    fn item(&self, item: &Value) -> Result<Rc<ArrayItem>, Error> {
+        self.budget.allocate_tree(NODE_BYTES)?;
+        let value = self.value(item)?;
+        Ok(Rc::new(ArrayItem {
+            common: Common::at((self.place)(None, &value)),
+            value: RefCell::new(value),
+        }))
+    }
+
+    fn entry(&self, key: &Value, value: &Value) -> Result<Rc<MapItem>, Error> {
+        self.budget.allocate_tree(NODE_BYTES)?;
+        let value = self.value(value)?;
+        Ok(Rc::new(MapItem {
+            common: Common::at((self.place)(Some(key), &value)),
+            key: RefCell::new(key.clone()),
+            value: RefCell::new(value),
+        }))
+    }
+
+    /// Converts what a node holds, in place.
+    fn inside(&self, node: &Node) -> Result<(), Error> {
+        self.budget.work(1)?;
+        let convert = |value: &RefCell<Value>| {
+            let converted = self.value(&value.borrow())?;
+            *value.borrow_mut() = converted;
+            Ok::<_, Error>(())
+        };
+        match node {
+            Node::DocumentSet(set) => {
+                let items = set.items.borrow();
+                items.iter().try_for_each(|item| convert(&item.value))?;
+            }
+            Node::Document(document) => convert(&document.value)?,
+            Node::Map(map) => {
+                let items = map.items.borrow();
+                items.iter().try_for_each(|item| convert(&item.value))?;
+            }
+            Node::MapItem(item) => convert(&item.value)?,
+            Node::Array(array) => {
+                let items = array.items.borrow();
+                items.iter().try_for_each(|item| convert(&item.value))?;
+            }
+            Node::ArrayItem(item) => convert(&item.value)?,
+        }
+        node.close();
+        Ok(())
+    }
+}
+
+fn closed(node: Node) -> Value {
     node.close();
+    Value::Node(node)
 }
 
 impl Value {

@@ -6,27 +6,59 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::{Array, ArrayItem, Common, Document, DocumentSet, Map, MapItem, Node, Value};
+use super::{
+    Array, ArrayItem, Common, Document, DocumentSet, Map, MapItem, NODE_BYTES, Node, Value,
+};
+use crate::star::{Budget, Error};
 
-impl Value {
-    pub(crate) fn deep_copy(&self) -> Self {
+/// A copy that shares nothing with the original, as far as it could be changed. What is shared
+/// within the original is copied, and paid for, at every place.
+pub(crate) trait DeepCopy: Sized {
+    /// Copies the value.
+    ///
+    /// # Errors
+    /// A used up budget.
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error>;
+}
+
+impl DeepCopy for Value {
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error> {
         match self {
-            Self::Node(node) => Self::Node(node.deep_copy()),
-            other => other.clone(),
+            Self::Node(node) => node.deep_copy(budget).map(Self::Node),
+            other => Ok(other.clone()),
         }
     }
 }
 
-impl Node {
-    pub(crate) fn deep_copy(&self) -> Self {
-        match self {
-            Self::DocumentSet(node) => Self::DocumentSet(Rc::new(node.deep_copy())),
-            Self::Document(node) => Self::Document(Rc::new(node.deep_copy())),
-            Self::Map(node) => Self::Map(Rc::new(node.deep_copy())),
-            Self::MapItem(node) => Self::MapItem(Rc::new(node.deep_copy())),
-            Self::Array(node) => Self::Array(Rc::new(node.deep_copy())),
-            Self::ArrayItem(node) => Self::ArrayItem(Rc::new(node.deep_copy())),
-        }
+impl DeepCopy for Node {
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error> {
+        Ok(match self {
+            Self::DocumentSet(node) => Self::DocumentSet(node.deep_copy(budget)?),
+            Self::Document(node) => Self::Document(node.deep_copy(budget)?),
+            Self::Map(node) => Self::Map(node.deep_copy(budget)?),
+            Self::MapItem(node) => Self::MapItem(node.deep_copy(budget)?),
+            Self::Array(node) => Self::Array(node.deep_copy(budget)?),
+            Self::ArrayItem(node) => Self::ArrayItem(node.deep_copy(budget)?),
+        })
+    }
+}
+
+impl<T: DeepCopy> DeepCopy for Rc<T> {
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error> {
+        budget.allocate_tree(NODE_BYTES)?;
+        T::deep_copy(self, budget).map(Rc::new)
+    }
+}
+
+impl<T: DeepCopy> DeepCopy for RefCell<T> {
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error> {
+        self.borrow().deep_copy(budget).map(RefCell::new)
+    }
+}
+
+impl<T: DeepCopy> DeepCopy for Vec<T> {
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error> {
+        self.iter().map(|item| item.deep_copy(budget)).collect()
     }
 }
 
@@ -42,74 +74,60 @@ impl Common {
     }
 }
 
-fn items<T>(items: &RefCell<Vec<Rc<T>>>, copy: fn(&T) -> T) -> RefCell<Vec<Rc<T>>> {
-    RefCell::new(
-        items
-            .borrow()
-            .iter()
-            .map(|item| Rc::new(copy(item)))
-            .collect(),
-    )
-}
-
-fn value(value: &RefCell<Value>) -> RefCell<Value> {
-    RefCell::new(value.borrow().deep_copy())
-}
-
-impl DocumentSet {
-    pub(crate) fn deep_copy(&self) -> Self {
-        Self {
+impl DeepCopy for DocumentSet {
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error> {
+        Ok(Self {
             common: self.common.copy(),
-            items: items(&self.items, Document::deep_copy),
-        }
+            items: self.items.deep_copy(budget)?,
+        })
     }
 }
 
-impl Document {
-    pub(crate) fn deep_copy(&self) -> Self {
-        Self {
+impl DeepCopy for Document {
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error> {
+        Ok(Self {
             common: self.common.copy(),
-            value: value(&self.value),
+            value: self.value.deep_copy(budget)?,
             injected: self.injected,
-        }
+        })
     }
 }
 
-impl Map {
-    pub(crate) fn deep_copy(&self) -> Self {
-        Self {
+impl DeepCopy for Map {
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error> {
+        Ok(Self {
             common: self.common.copy(),
-            items: items(&self.items, MapItem::deep_copy),
+            items: self.items.deep_copy(budget)?,
             depth: Cell::new(self.depth.get()),
-        }
+        })
     }
 }
 
-impl MapItem {
-    pub(crate) fn deep_copy(&self) -> Self {
-        Self {
+impl DeepCopy for MapItem {
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error> {
+        Ok(Self {
             common: self.common.copy(),
             key: self.key.clone(),
-            value: value(&self.value),
-        }
+            value: self.value.deep_copy(budget)?,
+        })
     }
 }
 
-impl Array {
-    pub(crate) fn deep_copy(&self) -> Self {
-        Self {
+impl DeepCopy for Array {
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error> {
+        Ok(Self {
             common: self.common.copy(),
-            items: items(&self.items, ArrayItem::deep_copy),
+            items: self.items.deep_copy(budget)?,
             depth: Cell::new(self.depth.get()),
-        }
+        })
     }
 }
 
-impl ArrayItem {
-    pub(crate) fn deep_copy(&self) -> Self {
-        Self {
+impl DeepCopy for ArrayItem {
+    fn deep_copy(&self, budget: &Budget) -> Result<Self, Error> {
+        Ok(Self {
             common: self.common.copy(),
-            value: value(&self.value),
-        }
+            value: self.value.deep_copy(budget)?,
+        })
     }
 }

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use carto_yaml::{Document as YamlDocument, Node as YamlNode, Value as YamlValue};
 
 use super::{
-    Array, ArrayItem, Comment, Common, Dict, Document, DocumentSet, Map, MapItem, Node, Scalar,
-    Value,
+    Array, ArrayItem, Comment, Common, Dict, Document, DocumentSet, KeyIndex, Map, MapItem, Node,
+    PLAIN_BYTES, Scalar, Value, duplicate_key,
 };
 use crate::position::{Position, SourceText};
-use crate::star::Str;
+use crate::star::{Budget, Error, Str};
 
 /// How a text is read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,21 +32,9 @@ pub(crate) struct ReadOptions {
 /// # Errors
 /// The first problem, in go-yaml's words with the lines of `text`.
 pub(crate) fn read(text: &[u8], name: &str, options: ReadOptions) -> Result<DocumentSet, String> {
-    let yaml_options = carto_yaml::Options {
-        strict_scalars: options.strict,
-        ..carto_yaml::Options::default()
-    };
     let explicit = begins_with_marker(text);
-    let with_marker;
-    let input = if explicit {
-        text
-    } else {
-        with_marker = [b"---\n", text].concat();
-        &with_marker
-    };
     let added_lines = u32::from(!explicit);
-    let documents = carto_yaml::parse_with(input, &yaml_options)
-        .map_err(|error| error.moved_up(added_lines as usize).to_string())?;
+    let documents = parse(text, explicit, options)?;
 
     // The text is readable, or there would have been an error.
     let source = SourceText::new(name, String::from_utf8_lossy(text).into_owned());
@@ -87,6 +75,64 @@ pub(crate) fn read(text: &[u8], name: &str, options: ReadOptions) -> Result<Docu
         settle_value(&document.value.borrow(), &document.common.position());
     }
     Ok(set)
+}
+
+/// Reads a text as values without nodes, one for each document.
+///
+/// # Errors
+/// As [`read`]; a key that occurs twice; a used up budget.
+pub(crate) fn read_plain(text: &[u8], budget: &Budget) -> Result<Vec<Value>, Error> {
+    let documents = parse(text, begins_with_marker(text), ReadOptions::default())?;
+    let documents = documents.into_iter();
+    documents
+        .map(|document| unique(document.root, budget))
+        .collect()
+}
+
+fn parse(text: &[u8], explicit: bool, options: ReadOptions) -> Result<Vec<YamlDocument>, String> {
+    let yaml_options = carto_yaml::Options {
+        strict_scalars: options.strict,
+        ..carto_yaml::Options::default()
+    };
+    let with_marker;
+    let input = if explicit {
+        text
+    } else {
+        with_marker = [b"---\n", text].concat();
+        &with_marker
+    };
+    carto_yaml::parse_with(input, &yaml_options)
+        .map_err(|error| error.moved_up(usize::from(!explicit)).to_string())
+}
+
+/// A value in which no key occurs twice.
+fn unique(node: YamlNode, budget: &Budget) -> Result<Value, Error> {
+    // The reader's own tree is as large again.
+    budget.allocate_tree(PLAIN_BYTES + size_of::<carto_yaml::MapEntry>())?;
+    Ok(match node.value {
+        YamlValue::Map(entries) => {
+            let mut known = KeyIndex::default();
+            let mut unique_entries = Vec::with_capacity(entries.len());
+            for entry in entries {
+                let key = plain(entry.key.value);
+                if !known.insert(&key) {
+                    return Err(duplicate_key(&key));
+                }
+                unique_entries.push((key, unique(entry.value, budget)?));
+            }
+            Value::Dict(Rc::new(Dict {
+                entries: unique_entries,
+            }))
+        }
+        YamlValue::Seq(items) => {
+            let items: Result<_, _> = items
+                .into_iter()
+                .map(|item| unique(item.value, budget))
+                .collect();
+            Value::List(Rc::new(items?))
+        }
+        scalar => plain(scalar),
+    })
 }
 
 /// Whether the text begins with blanks, `---` and white space.

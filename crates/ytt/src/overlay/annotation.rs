@@ -3,12 +3,14 @@
 //! Source: ytt pkg/yttlibrary/overlay/replace_annotation.go, insert_annotation.go,
 //! assert_annotation.go.
 
+use std::rc::Rc;
+
 use super::compare::compare;
 use super::expects::unknown_kwarg;
 use super::item::Item;
 use crate::annotation::name;
-use crate::bridge::{as_bool, from_tree, to_tree};
-use crate::node::{Common, Scalar, Value as Tree, plain_to_nodes};
+use crate::bridge::{MAX_DEPTH, as_bool, from_tree, to_tree, too_deep};
+use crate::node::{Common, DeepCopy, Scalar, Value as Tree, plain_to_nodes};
 use crate::position::Position;
 use crate::star::{Error, Thread, Value};
 
@@ -33,10 +35,19 @@ impl Via {
         new: &T,
         thread: &mut Thread,
     ) -> Result<Tree, Error> {
-        let new = new.value().borrow().deep_copy();
+        let budget = Rc::clone(thread.budget());
+        let new = new.value().borrow().deep_copy(&budget)?;
         let Some(via) = &self.0 else { return Ok(new) };
-        let old = old.map_or(Tree::NULL, |old| old.value().borrow().deep_copy());
-        to_tree(&thread.call(via, &[from_tree(&old)?, from_tree(&new)?], &[])?)
+        let old = match old {
+            Some(old) => old.value().borrow().deep_copy(&budget)?,
+            None => Tree::NULL,
+        };
+        let args = [from_tree(&old, &budget)?, from_tree(&new, &budget)?];
+        let value = to_tree(&thread.call(via, &args, &[])?, &budget)?;
+        if value.depth() > MAX_DEPTH {
+            return Err(too_deep(&budget));
+        }
+        Ok(value)
     }
 }
 
@@ -119,16 +130,18 @@ impl Assert {
         right: &T,
         thread: &mut Thread,
     ) -> Result<(), Error> {
-        let left = left.value().borrow().deep_copy();
-        let right = right.value().borrow().deep_copy();
+        let budget = Rc::clone(thread.budget());
+        let left = left.value().borrow().deep_copy(&budget)?;
+        let right = right.value().borrow().deep_copy(&budget)?;
         let Some(via) = &self.via else {
-            let left = plain_to_nodes(&left, &Position::Unknown);
-            let right = plain_to_nodes(&right, &Position::Unknown);
-            return compare(&left, &right).map_err(|explanation| {
-                Error::new(format!(
+            let left = plain_to_nodes(&left, &Position::Unknown, &budget)?;
+            let right = plain_to_nodes(&right, &Position::Unknown, &budget)?;
+            return match compare(&left, &right, &budget)? {
+                None => Ok(()),
+                Some(explanation) => Err(Error::new(format!(
                     "Expected objects to equal, but did not: {explanation}"
-                ))
-            });
+                ))),
+            };
         };
         if !via.is_callable() {
             return Err(Error::new(format!(
@@ -137,12 +150,13 @@ impl Assert {
                 via.go_type()
             )));
         }
-        match thread.call(via, &[from_tree(&left)?, from_tree(&right)?], &[])? {
+        let args = [from_tree(&left, &budget)?, from_tree(&right, &budget)?];
+        match thread.call(via, &args, &[])? {
             Value::None | Value::Bool(true) => Ok(()),
             Value::Bool(false) => Err(Error::new(
                 "Expected via invocation to return true, but was false",
             )),
-            other => verdict(&to_tree(&other)?),
+            other => verdict(&to_tree(&other, &budget)?),
         }
     }
 }

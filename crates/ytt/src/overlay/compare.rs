@@ -3,11 +3,23 @@
 //! Source: ytt pkg/yttlibrary/overlay/compare.go.
 
 use crate::node::{Node, Value};
+use crate::star::{Budget, Error};
 
 /// Checks that every part of `right` is in `left`; says what is not.
-pub(crate) fn compare(left: &Value, right: &Value) -> Result<(), String> {
-    let mismatch =
-        |expected: &str| Err(format!("Expected {expected}, but was {}", left.type_name()));
+///
+/// # Errors
+/// A used up budget.
+pub(crate) fn compare(
+    left: &Value,
+    right: &Value,
+    budget: &Budget,
+) -> Result<Option<String>, Error> {
+    budget.work(1)?;
+    let differs = |explanation: &str| Ok(Some(explanation.to_owned()));
+    let mismatch = |expected: &str| {
+        let found = left.type_name();
+        Ok(Some(format!("Expected {expected}, but was {found}")))
+    };
     match right {
         Value::Node(Node::Map(right)) => {
             let Some(left) = left.as_map() else {
@@ -17,18 +29,22 @@ pub(crate) fn compare(left: &Value, right: &Value) -> Result<(), String> {
             for wanted in right.items.borrow().iter() {
                 let key = wanted.key.borrow();
                 let mut matched = false;
+                budget.work(left.len() / 4)?;
                 for item in left
                     .iter()
                     .filter(|item| item.key.borrow().deep_equal(&key))
                 {
-                    compare(&item.value.borrow(), &wanted.value.borrow())?;
+                    let found = compare(&item.value.borrow(), &wanted.value.borrow(), budget)?;
+                    if found.is_some() {
+                        return Ok(found);
+                    }
                     matched = true;
                 }
                 if !matched {
-                    return Err("Expected at least one map item to match by key".to_owned());
+                    return differs("Expected at least one map item to match by key");
                 }
             }
-            Ok(())
+            Ok(None)
         }
         Value::Node(Node::Array(right)) => {
             let Some(left) = left.as_array() else {
@@ -37,17 +53,20 @@ pub(crate) fn compare(left: &Value, right: &Value) -> Result<(), String> {
             let left = left.items.borrow();
             for (index, wanted) in right.items.borrow().iter().enumerate() {
                 let Some(item) = left.get(index) else {
-                    return Err("Expected to have matching number of array items".to_owned());
+                    return differs("Expected to have matching number of array items");
                 };
-                compare(&item.value.borrow(), &wanted.value.borrow())?;
+                let found = compare(&item.value.borrow(), &wanted.value.borrow(), budget)?;
+                if found.is_some() {
+                    return Ok(found);
+                }
             }
-            Ok(())
+            Ok(None)
         }
-        _ if left.leaf_equal(right) => Ok(()),
-        _ => Err(format!(
+        _ if left.leaf_equal(right) => Ok(None),
+        _ => Ok(Some(format!(
             "Expected leaf values to match {} {}",
             left.type_name(),
             right.type_name()
-        )),
+        ))),
     }
 }

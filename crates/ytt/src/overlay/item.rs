@@ -1,14 +1,15 @@
 //! What documents, map items and array items have in common for overlays.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use crate::node::{ArrayItem, Common, Document, MapItem, Node, Value};
+use crate::node::{ArrayItem, Common, DeepCopy, Document, MapItem, NODE_BYTES, Node, Value};
 use crate::position::Position;
-use crate::star::Error;
+use crate::star::{Budget, Error};
 
 /// What an item is called in messages, and what overlays may do with it.
-pub(super) trait Item: Sized {
+pub(super) trait Item: DeepCopy {
     /// Whether position matters, so that items can be inserted and appended.
     const IN_SEQUENCE: bool;
     /// Whether an item that matches nothing is added.
@@ -18,24 +19,16 @@ pub(super) trait Item: Sized {
 
     fn common(&self) -> &Common;
     fn value(&self) -> &RefCell<Value>;
-    fn deep_copy(&self) -> Self;
     /// How messages name the item.
     fn label(&self) -> String;
     /// First argument of matcher functions: the key, or the index.
     fn key(&self) -> Option<Value>;
     fn as_node(item: Rc<Self>) -> Node;
+    /// Whether `list` holds the items of `node`.
+    fn is_list_of(node: &Node, list: &RefCell<Vec<Rc<Self>>>) -> bool;
 
     /// Takes the value and position of a merged item.
     fn accept(&self, value: Value, position: Position);
-}
-
-/// A copy of `item` that holds `value`.
-pub(super) fn with_value<T: Item>(item: &T, value: Value) -> Result<Rc<T>, Error> {
-    let copy = Rc::new(item.deep_copy());
-    T::as_node(Rc::clone(&copy))
-        .set_value(value)
-        .map_err(Error::new)?;
-    Ok(copy)
 }
 
 /// The three kinds of items.
@@ -59,10 +52,6 @@ impl Item for Document {
         &self.value
     }
 
-    fn deep_copy(&self) -> Self {
-        self.deep_copy()
-    }
-
     fn label(&self) -> String {
         "Document".to_owned()
     }
@@ -73,6 +62,10 @@ impl Item for Document {
 
     fn as_node(item: Rc<Self>) -> Node {
         Node::Document(item)
+    }
+
+    fn is_list_of(node: &Node, list: &RefCell<Vec<Rc<Self>>>) -> bool {
+        matches!(node, Node::DocumentSet(node) if std::ptr::eq(&raw const node.items, list))
     }
 
     fn accept(&self, value: Value, _position: Position) {
@@ -93,10 +86,6 @@ impl Item for MapItem {
         &self.value
     }
 
-    fn deep_copy(&self) -> Self {
-        self.deep_copy()
-    }
-
     fn label(&self) -> String {
         format!("Map item (key '{}')", self.key.borrow().go_string())
     }
@@ -107,6 +96,10 @@ impl Item for MapItem {
 
     fn as_node(item: Rc<Self>) -> Node {
         Node::MapItem(item)
+    }
+
+    fn is_list_of(node: &Node, list: &RefCell<Vec<Rc<Self>>>) -> bool {
+        matches!(node, Node::Map(node) if std::ptr::eq(&raw const node.items, list))
     }
 
     fn accept(&self, value: Value, position: Position) {
@@ -128,10 +121,6 @@ impl Item for ArrayItem {
         &self.value
     }
 
-    fn deep_copy(&self) -> Self {
-        self.deep_copy()
-    }
-
     fn label(&self) -> String {
         "Array item".to_owned()
     }
@@ -142,6 +131,10 @@ impl Item for ArrayItem {
 
     fn as_node(item: Rc<Self>) -> Node {
         Node::ArrayItem(item)
+    }
+
+    fn is_list_of(node: &Node, list: &RefCell<Vec<Rc<Self>>>) -> bool {
+        matches!(node, Node::Array(node) if std::ptr::eq(&raw const node.items, list))
     }
 
     fn accept(&self, value: Value, position: Position) {
@@ -193,12 +186,56 @@ impl<'a, T: Item> Lists<'a, T> {
         }
     }
 
+    /// A copy of `item` that holds `value`, to be put into one of the lists.
+    pub(super) fn with_value(
+        &self,
+        item: &T,
+        value: Value,
+        budget: &Budget,
+    ) -> Result<Rc<T>, Error> {
+        budget.allocate(NODE_BYTES)?;
+        if let Value::Node(node) = &value {
+            self.refuse_around(node, &mut BTreeSet::new(), budget)?;
+        }
+        let copy = Rc::new(item.deep_copy(budget)?);
+        T::as_node(Rc::clone(&copy))
+            .set_value(value)
+            .map_err(Error::new)?;
+        Ok(copy)
+    }
+
+    /// Fails if one of the lists is somewhere inside `node`: a function of the user may give back
+    /// a fragment that is being changed, which would come to contain itself.
+    fn refuse_around(
+        &self,
+        node: &Node,
+        seen: &mut BTreeSet<*const Common>,
+        budget: &Budget,
+    ) -> Result<(), Error> {
+        budget.work(1)?;
+        if !seen.insert(std::ptr::from_ref(node.common())) {
+            return Ok(());
+        }
+        if self.lists.iter().any(|list| T::is_list_of(node, list)) {
+            return Err(budget.refuse(Error::budget(
+                "evaluation was stopped: an overlay would put a value into itself",
+            )));
+        }
+        for value in node.values() {
+            if let Value::Node(child) = value {
+                self.refuse_around(&child, seen, budget)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the items at `places`, which are in order.
     pub(super) fn remove(&self, places: &[Place]) {
         for (list, content) in self.lists.iter().enumerate() {
             let mut index = 0;
             content.borrow_mut().retain(|_| {
                 index += 1;
-                !places.contains(&(list, index - 1))
+                places.binary_search(&(list, index - 1)).is_err()
             });
         }
     }

@@ -3,6 +3,8 @@
 //! Source: ytt pkg/yttlibrary/overlay/map_item_match_annotation.go,
 //! array_item_match_annotation.go, document_match_annotation.go.
 
+use std::rc::Rc;
+
 use super::expects::{ChildDefaults, Expects, Miscount, unknown_kwarg};
 use super::item::{Item, Kind, Lists, Place};
 use super::{Documents, Overlay, module};
@@ -98,7 +100,9 @@ impl Overlay<'_> {
         item: &T,
         matching: &Matching,
     ) -> Result<Vec<(Place, Position)>, Error> {
+        let budget = Rc::clone(self.thread.budget());
         let items = left.items();
+        budget.work(items.len() / 2)?;
         if T::KIND == Kind::Document && self.documents == Documents::ExactlyOne {
             let first = items.into_iter().next();
             return Ok(first
@@ -140,13 +144,13 @@ impl Overlay<'_> {
         let mut found = Vec::new();
         for (index, (at, candidate)) in items.into_iter().enumerate() {
             let first = match candidate.key() {
-                Some(key) => from_tree(&key)?,
+                Some(key) => from_tree(&key, &budget)?,
                 None => Value::from_len(index),
             };
             let args = [
                 first,
-                from_tree(&candidate.value().borrow())?,
-                from_tree(&item.value().borrow())?,
+                from_tree(&candidate.value().borrow(), &budget)?,
+                from_tree(&item.value().borrow(), &budget)?,
             ];
             if as_bool(&self.thread.call(&by, &args, &[])?)? {
                 found.push((at, candidate.common().position()));

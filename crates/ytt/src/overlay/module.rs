@@ -48,11 +48,13 @@ fn overlay_apply(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
         let Some((first, rest)) = args.positional.split_first() else {
             return Err(Error::new("expected exactly at least argument"));
         };
-        let mut result = to_tree(first)?;
+        let budget = Rc::clone(thread.budget());
+        let mut result = to_tree(first, &budget)?;
         for right in rest {
-            result = apply(&result, &to_tree(right)?, Documents::Annotated, thread)?;
+            let right = to_tree(right, &budget)?;
+            result = apply(&result, &right, Documents::Annotated, thread)?;
         }
-        Ok(Fragment::new(result).into_value())
+        Ok(Fragment::new(result, budget).into_value())
     })
 }
 
@@ -86,9 +88,9 @@ pub(super) fn map_key_matcher(key: &Value) -> Result<Value, Error> {
     Ok(matcher(
         "overlay.map_key_matcher",
         Vec::new(),
-        move |_, args| {
-            let old = to_tree(&args.positional[1])?;
-            let new = to_tree(&args.positional[2])?;
+        move |thread, args| {
+            let old = to_tree(&args.positional[1], thread.budget())?;
+            let new = to_tree(&args.positional[2], thread.budget())?;
             Ok(value_under(&key, &old)?.leaf_equal(&value_under(&key, &new)?))
         },
     ))
@@ -117,10 +119,14 @@ fn overlay_subset(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> 
         Ok(matcher(
             "overlay.subset_matcher",
             vec![expected],
-            |_, args| {
-                let left = plain_to_nodes(&to_tree(&args.positional[1])?, &Position::Unknown);
-                let right = plain_to_nodes(&to_tree(&args.captured[0])?, &Position::Unknown);
-                Ok(compare(&left, &right).is_ok())
+            |thread, args| {
+                let budget = thread.budget();
+                let nodes = |value: &Value| {
+                    plain_to_nodes(&to_tree(value, budget)?, &Position::Unknown, budget)
+                };
+                let left = nodes(&args.positional[1])?;
+                let right = nodes(&args.captured[0])?;
+                Ok(compare(&left, &right, budget)?.is_none())
             },
         ))
     })

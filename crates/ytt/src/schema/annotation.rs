@@ -9,9 +9,9 @@ use super::report::{SchemaFailure, report};
 use super::{Example, SchemaProblem, Type, TypeKind, TypeRef, assign, check, check_node};
 use crate::annotation::{Annotation, name};
 use crate::bridge::{as_bool, as_string, to_tree};
-use crate::node::{Node, Value, plain_to_nodes};
+use crate::node::{DeepCopy, Node, Value, plain_to_nodes};
 use crate::position::Position;
-use crate::star;
+use crate::star::{self, Budget};
 
 /// The type that `@schema/type` and `@schema/nullable` give, if any.
 pub(super) fn type_of(
@@ -104,7 +104,11 @@ fn check_nullable(annotation: &Annotation, position: &Position) -> Result<(), Sc
 }
 
 /// The value of `@schema/default`, checked against the type.
-pub(super) fn default(node: &Node, value_type: &TypeRef) -> Result<Option<Value>, SchemaProblem> {
+pub(super) fn default(
+    node: &Node,
+    value_type: &TypeRef,
+    budget: &Budget,
+) -> Result<Option<Value>, SchemaProblem> {
     let annotations = node.common().annotations().clone();
     if let Some(annotation) = annotations.get(name::SCHEMA_NULLABLE) {
         check_nullable(annotation, &node.position()).map_err(invalid_schema)?;
@@ -126,19 +130,19 @@ pub(super) fn default(node: &Node, value_type: &TypeRef) -> Result<Option<Value>
         let message = report(summary, [failure.into()]);
         return Err(invalid_schema(SchemaProblem::Message(message)));
     }
-    let given =
-        default_argument(annotation, value_type, &node.position()).map_err(invalid_schema)?;
+    let given = default_argument(annotation, value_type, &node.position(), budget)
+        .map_err(invalid_schema)?;
     let (value, failures) = match given {
         Value::Node(given) => {
-            let given = given.deep_copy();
-            let mut failures = assign(value_type, &given);
+            let given = given.deep_copy(budget)?;
+            let mut failures = assign(value_type, &given, budget)?;
             if failures.is_empty() {
-                failures = check_node(&given);
+                failures = check_node(&given, budget)?;
             }
             (Value::Node(given), failures)
         }
         scalar => {
-            let failures = check::check(value_type, &holder_of(&scalar, value_type));
+            let failures = check::check(value_type, &holder_of(&scalar, value_type), budget)?;
             (scalar, failures)
         }
     };
@@ -185,6 +189,7 @@ fn default_argument(
     annotation: &Annotation,
     value_type: &Type,
     position: &Position,
+    budget: &Budget,
 ) -> Result<Value, SchemaProblem> {
     let expected = format!(
         "{} (by {})",
@@ -204,12 +209,16 @@ fn default_argument(
         ];
         return Err(syntax.keyword_argument(&hints).into());
     }
-    let value = to_tree(syntax.only_argument()?).map_err(|e| e.message().to_owned())?;
-    Ok(plain_to_nodes(&value, position))
+    let value = to_tree(syntax.only_argument()?, budget)?;
+    Ok(plain_to_nodes(&value, position, budget)?)
 }
 
 /// Puts title, description, deprecation and examples into the type.
-pub(super) fn document(node: &Node, value_type: &TypeRef) -> Result<(), SchemaProblem> {
+pub(super) fn document(
+    node: &Node,
+    value_type: &TypeRef,
+    budget: &Budget,
+) -> Result<(), SchemaProblem> {
     let annotations = node.common().annotations().clone();
     let position = node.position();
     if let Some(annotation) = annotations.get(name::SCHEMA_DESC) {
@@ -225,7 +234,7 @@ pub(super) fn document(node: &Node, value_type: &TypeRef) -> Result<(), SchemaPr
     let examples = match annotations.get(name::SCHEMA_EXAMPLES) {
         Some(annotation) => Some((
             annotation,
-            examples(annotation, &position).map_err(invalid_schema)?,
+            examples(annotation, &position, budget).map_err(invalid_schema)?,
         )),
         None => None,
     };
@@ -248,7 +257,7 @@ pub(super) fn document(node: &Node, value_type: &TypeRef) -> Result<(), SchemaPr
         value_type.document(|documentation| documentation.deprecated = true);
     }
     if let Some((annotation, examples)) = examples {
-        check_examples(annotation, &examples, value_type)?;
+        check_examples(annotation, &examples, value_type, budget)?;
         value_type.document(|documentation| documentation.examples = examples);
     }
     Ok(())
@@ -277,7 +286,11 @@ fn text_argument(
     }
 }
 
-fn examples(annotation: &Annotation, position: &Position) -> Result<Vec<Example>, SchemaProblem> {
+fn examples(
+    annotation: &Annotation,
+    position: &Position,
+    budget: &Budget,
+) -> Result<Vec<Example>, SchemaProblem> {
     let name = name::SCHEMA_EXAMPLES;
     let expected = "2-tuple containing description (string) and example value (of expected type)";
     let syntax = Syntax {
@@ -307,10 +320,10 @@ fn examples(annotation: &Annotation, position: &Position) -> Result<Vec<Example>
                     let found = format!("{} value for @{name}", description.type_name());
                     return Err(syntax.failure_with(&found, "at").into());
                 };
-                let value = to_tree(value).map_err(|e| e.message().to_owned())?;
+                let value = to_tree(value, budget)?;
                 examples.push(Example {
                     description: text.to_text().into_owned(),
-                    value: plain_to_nodes(&value, position),
+                    value: plain_to_nodes(&value, position, budget)?,
                 });
             }
             longer => {
@@ -326,19 +339,23 @@ fn check_examples(
     annotation: &Annotation,
     examples: &[Example],
     value_type: &TypeRef,
+    budget: &Budget,
 ) -> Result<(), SchemaProblem> {
     let mut failures = Vec::new();
     for example in examples {
         match &example.value {
             Value::Node(node) => {
-                let node = node.deep_copy();
-                let mut found = assign(value_type, &node);
+                let node = node.deep_copy(budget)?;
+                let mut found = assign(value_type, &node, budget)?;
                 if found.is_empty() {
-                    found = check_node(&node);
+                    found = check_node(&node, budget)?;
                 }
                 failures.extend(found);
             }
-            scalar => failures.extend(check::check(value_type, &holder_of(scalar, value_type))),
+            scalar => {
+                let holder = holder_of(scalar, value_type);
+                failures.extend(check::check(value_type, &holder, budget)?);
+            }
         }
     }
     if failures.is_empty() {

@@ -5,31 +5,39 @@
 use super::report::SchemaFailure;
 use super::{ScalarKind, Type, TypeKind};
 use crate::node::{Node, Value, walk};
+use crate::star::{Budget, Error};
 
 /// Checks `root` and everything in it; gives what is not as its type wants it.
-pub(crate) fn check_node(root: &Node) -> Vec<SchemaFailure> {
+///
+/// # Errors
+/// A used up budget.
+pub(crate) fn check_node(root: &Node, budget: &Budget) -> Result<Vec<SchemaFailure>, Error> {
     let mut failures = Vec::new();
-    let visited = walk(root, &mut |node| {
+    walk(root, budget, &mut |node| {
         if let Some(expected) = node.common().schema_type() {
-            failures.extend(check(&expected, node));
+            failures.extend(check(&expected, node, budget)?);
         }
-        Ok::<_, std::convert::Infallible>(())
-    });
-    match visited {
-        Ok(()) => failures,
-        Err(never) => match never {},
-    }
+        Ok::<_, Error>(())
+    })?;
+    Ok(failures)
 }
 
 /// Checks one node: its keys if it is a map, its value if that is a scalar.
-pub(super) fn check(expected: &Type, node: &Node) -> Vec<SchemaFailure> {
+///
+/// # Errors
+/// A used up budget.
+pub(super) fn check(
+    expected: &Type,
+    node: &Node,
+    budget: &Budget,
+) -> Result<Vec<SchemaFailure>, Error> {
     let mismatch = || vec![SchemaFailure::mismatch(node, expected)];
-    match (&expected.kind, node) {
+    Ok(match (&expected.kind, node) {
         (TypeKind::Document(value), Node::Document(_))
         | (TypeKind::MapItem { value, .. }, Node::MapItem(_))
         | (TypeKind::ArrayItem(value), Node::ArrayItem(_)) => match node.value() {
             Some(Value::Node(_)) | None => Vec::new(),
-            Some(_) => check(value, node),
+            Some(_) => check(value, node, budget)?,
         },
         (TypeKind::Map(items), Node::Map(map)) => {
             let keys: Vec<&Value> = items
@@ -42,7 +50,10 @@ pub(super) fn check(expected: &Type, node: &Node) -> Vec<SchemaFailure> {
             let mut failures = Vec::new();
             for item in map.items.borrow().iter() {
                 let key = item.key.borrow();
+                budget.work(keys.len() / 4)?;
                 if !keys.iter().any(|known| known.deep_equal(&key)) {
+                    // Every failure looks at all keys for its hint.
+                    budget.allocate_values(keys.len())?;
                     let allowed = keys.iter().map(|key| key.go_string()).collect();
                     let position = &expected.position;
                     failures.push(SchemaFailure::unexpected_key(item, position, allowed));
@@ -53,7 +64,7 @@ pub(super) fn check(expected: &Type, node: &Node) -> Vec<SchemaFailure> {
         (TypeKind::Array(_), Node::Array(_)) | (TypeKind::Any, _) => Vec::new(),
         (TypeKind::Null(value), _) => match node.value() {
             Some(value) if value.is_null() => Vec::new(),
-            _ => check(value, node),
+            _ => check(value, node, budget)?,
         },
         (TypeKind::Scalar(kind), _) => {
             let found = match node.value() {
@@ -68,5 +79,5 @@ pub(super) fn check(expected: &Type, node: &Node) -> Vec<SchemaFailure> {
             }
         }
         _ => mismatch(),
-    }
+    })
 }

@@ -8,7 +8,7 @@ use super::annotation;
 use super::report::{SchemaFailure, report};
 use super::{ScalarKind, SchemaProblem, Type, TypeKind, TypeRef};
 use crate::annotation::name;
-use crate::node::{Array, Map, Node, Value, walk};
+use crate::node::{Array, Map, NODE_BYTES, Node, Value, walk};
 use crate::position::Position;
 use crate::star::Thread;
 use crate::validation::NodeValidation;
@@ -44,7 +44,7 @@ impl Inference<'_> {
         kind: impl FnOnce(TypeRef) -> TypeKind,
     ) -> Result<TypeRef, SchemaProblem> {
         let value_type = self.value_type(node)?;
-        let default = Self::default_of(node, &value_type)?;
+        let default = self.default_of(node, &value_type)?;
         let validation = self.validation(node)?;
         value_type.set_default(default.clone());
         let mut part = Type::new(kind(value_type), node.position(), default);
@@ -63,14 +63,14 @@ impl Inference<'_> {
         let found = match found {
             Some(found) if matches!(found.kind, TypeKind::Any) => {
                 if let Value::Node(node) = &value {
-                    walk(node, &mut annotation::refuse_nested)?;
+                    walk(node, self.thread.budget(), &mut annotation::refuse_nested)?;
                 }
                 found
             }
             Some(found) if !value.is_null() => found,
             _ => return Err(null_not_allowed(node.position()).into()),
         };
-        annotation::document(node, &found)?;
+        annotation::document(node, &found, self.thread.budget())?;
         Ok(found)
     }
 
@@ -80,6 +80,7 @@ impl Inference<'_> {
         value: &Value,
         position: &Position,
     ) -> Result<Option<TypeRef>, SchemaProblem> {
+        self.thread.budget().allocate_tree(NODE_BYTES)?;
         let found = match value {
             Value::Node(node @ Node::Document(_)) => self.part(node, TypeKind::Document)?,
             Value::Node(Node::Map(map)) => self.of_map(map)?,
@@ -141,10 +142,11 @@ impl Inference<'_> {
         Ok(Rc::new(Type::new(TypeKind::Array(item), position, default)))
     }
 
-    fn default_of(node: &Node, value_type: &TypeRef) -> Result<Value, SchemaProblem> {
-        match annotation::default(node, value_type)? {
+    fn default_of(&self, node: &Node, value_type: &TypeRef) -> Result<Value, SchemaProblem> {
+        let budget = self.thread.budget();
+        match annotation::default(node, value_type, budget)? {
             Some(value) => Ok(value),
-            None => Ok(value_type.default_value()),
+            None => Ok(value_type.default_value(budget)?),
         }
     }
 

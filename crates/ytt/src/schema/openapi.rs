@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::{ScalarKind, Type, TypeKind};
 use crate::bridge::to_tree;
 use crate::node::{Dict, Scalar, Value, to_plain};
-use crate::star;
+use crate::star::{self, Budget, Error};
 
 /// The order in which a schema's properties are written.
 const ORDER: [&str; 21] = [
@@ -40,7 +40,7 @@ type Properties = Vec<(&'static str, Value)>;
 ///
 /// # Errors
 /// A default or example that cannot be printed.
-pub(crate) fn document(schema: &Type) -> Result<Value, String> {
+pub(crate) fn document(schema: &Type, budget: &Budget) -> Result<Value, Error> {
     let text = |text: &str| Value::text(text);
     Ok(dict(vec![
         ("openapi", text("3.0.0")),
@@ -56,40 +56,42 @@ pub(crate) fn document(schema: &Type) -> Result<Value, String> {
             "components",
             dict(vec![(
                 "schemas",
-                dict(vec![("dataValues", sorted(properties(schema)?))]),
+                dict(vec![("dataValues", sorted(properties(schema, budget)?))]),
             )]),
         ),
     ]))
 }
 
-fn properties(schema: &Type) -> Result<Properties, String> {
+fn properties(schema: &Type, budget: &Budget) -> Result<Properties, Error> {
+    budget.work(1)?;
     let mut found = Vec::new();
-    push_documentation(&mut found, schema)?;
+    push_documentation(&mut found, schema, budget)?;
     match &schema.kind {
         TypeKind::Document(value) | TypeKind::MapItem { value, .. } => {
-            found.extend(properties(value)?);
-            push_bounds(&mut found, schema, value)?;
+            found.extend(properties(value, budget)?);
+            push_bounds(&mut found, schema, value, budget)?;
         }
-        TypeKind::ArrayItem(value) => found.extend(properties(value)?),
+        TypeKind::ArrayItem(value) => found.extend(properties(value, budget)?),
         TypeKind::Map(items) => {
             found.push(("type", Value::text("object")));
             found.push(("additionalProperties", Value::Scalar(Scalar::Bool(false))));
             let mut entries = Vec::new();
             for item in items {
                 if let TypeKind::MapItem { key, .. } = &item.kind {
-                    entries.push((key.clone(), sorted(properties(item)?)));
+                    entries.push((key.clone(), sorted(properties(item, budget)?)));
                 }
             }
             found.push(("properties", Value::Dict(Rc::new(Dict { entries }))));
         }
         TypeKind::Array(item) => {
             found.push(("type", Value::text("array")));
-            found.push(("default", to_plain(&schema.default_value())?));
+            let default = schema.default_value(budget)?;
+            found.push(("default", to_plain(&default, budget)?));
             // The rules of an array's items are not exported.
-            found.push(("items", sorted(properties(item)?)));
+            found.push(("items", sorted(properties(item, budget)?)));
         }
         TypeKind::Scalar(kind) => {
-            found.push(("default", schema.default_value()));
+            found.push(("default", schema.default_value(budget)?));
             let name = match kind {
                 ScalarKind::Float => "number",
                 other => other.name(),
@@ -101,17 +103,18 @@ fn properties(schema: &Type) -> Result<Properties, String> {
         }
         TypeKind::Null(value) => {
             found.push(("nullable", Value::Scalar(Scalar::Bool(true))));
-            found.extend(properties(value)?);
+            found.extend(properties(value, budget)?);
         }
         TypeKind::Any => {
             found.push(("nullable", Value::Scalar(Scalar::Bool(true))));
-            found.push(("default", to_plain(&schema.default_value())?));
+            let default = schema.default_value(budget)?;
+            found.push(("default", to_plain(&default, budget)?));
         }
     }
     Ok(found)
 }
 
-fn push_documentation(found: &mut Properties, schema: &Type) -> Result<(), String> {
+fn push_documentation(found: &mut Properties, schema: &Type, budget: &Budget) -> Result<(), Error> {
     let documentation = schema.documentation();
     if !documentation.title.is_empty() {
         found.push(("title", Value::text(documentation.title)));
@@ -127,13 +130,18 @@ fn push_documentation(found: &mut Properties, schema: &Type) -> Result<(), Strin
             "x-example-description",
             Value::text(example.description.as_str()),
         ));
-        found.push(("example", to_plain(&example.value)?));
+        found.push(("example", to_plain(&example.value, budget)?));
     }
     Ok(())
 }
 
 /// The rules that hold under all circumstances.
-fn push_bounds(found: &mut Properties, schema: &Type, value: &Type) -> Result<(), String> {
+fn push_bounds(
+    found: &mut Properties,
+    schema: &Type,
+    value: &Type,
+    budget: &Budget,
+) -> Result<(), Error> {
     let bounds = schema
         .validation
         .as_ref()
@@ -145,7 +153,7 @@ fn push_bounds(found: &mut Properties, schema: &Type, value: &Type) -> Result<()
         TypeKind::Scalar(ScalarKind::String) => Some(("minLength", "maxLength")),
         _ => None,
     };
-    let tree = |value: &star::Value| to_tree(value).map_err(|error| error.message().to_owned());
+    let tree = |value: &star::Value| to_tree(value, budget);
     if let Some((least, most)) = lengths {
         if let Some(length @ star::Value::Int(_)) = &bounds.min_len {
             found.push((least, tree(length)?));
@@ -157,11 +165,14 @@ fn push_bounds(found: &mut Properties, schema: &Type, value: &Type) -> Result<()
     for (name, bound) in [("minimum", &bounds.min), ("maximum", &bounds.max)] {
         // A bound that cannot be written is left out.
         if let Some(Ok(bound)) = bound.as_ref().map(tree) {
-            found.push((name, to_plain(&bound)?));
+            found.push((name, to_plain(&bound, budget)?));
         }
     }
-    if let Some(allowed) = bounds.allowed() {
-        let plain: Result<_, _> = allowed.iter().map(to_plain).collect();
+    if let Some(allowed) = bounds.allowed(budget) {
+        let plain: Result<_, _> = allowed
+            .iter()
+            .map(|value| to_plain(value, budget))
+            .collect();
         found.push(("enum", Value::List(Rc::new(plain?))));
     }
     Ok(())

@@ -5,7 +5,7 @@
 //! program is stopped in bounded time and with bounded memory whatever it does.
 
 use super::error::Error;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 /// Bounds of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Budget {
     limits: Limits,
     steps: Cell<u64>,
     bytes: Cell<u64>,
+    /// What ended the run: once refused, always refused.
+    refusal: OnceCell<Error>,
 }
 
 impl Budget {
@@ -63,7 +65,22 @@ impl Budget {
             limits,
             steps: Cell::new(limits.steps),
             bytes: Cell::new(limits.bytes),
+            refusal: OnceCell::new(),
         }
+    }
+
+    /// Ends the run: whatever is asked for from now on is refused with `error`, unless something
+    /// else was refused before. A budget failure that gets lost on its way out, in a conversion
+    /// that cannot fail or a message that is wrapped, is found here again.
+    pub(crate) fn refuse(&self, error: Error) -> Error {
+        self.steps.set(0);
+        self.bytes.set(0);
+        self.refusal.get_or_init(|| error).clone()
+    }
+
+    /// Why the run was ended, if it was.
+    pub(crate) fn refusal(&self) -> Option<&Error> {
+        self.refusal.get()
     }
 
     /// The limits it began with.
@@ -112,10 +129,7 @@ impl Budget {
                 self.steps.set(left);
                 Ok(())
             }
-            None => {
-                self.steps.set(0);
-                Err(self.out_of_steps())
-            }
+            None => Err(self.out_of_steps()),
         }
     }
 
@@ -157,35 +171,45 @@ impl Budget {
         self.work(bytes / 32)
     }
 
-    #[cold]
-    fn out_of_steps(&self) -> Error {
-        Error::budget(format!(
-            "evaluation was stopped: it used up its step budget of {} steps",
-            self.limits.steps
-        ))
+    /// Takes bytes and a step for one value of a tree that is about to be made.
+    ///
+    /// # Errors
+    /// When fewer are left.
+    #[inline]
+    pub(crate) fn allocate_tree(&self, bytes: usize) -> Result<(), Error> {
+        self.step()?;
+        self.allocate(bytes)
     }
 
     #[cold]
-    fn out_of_bytes(&self) -> Error {
-        Error::budget(format!(
+    fn out_of_steps(&self) -> Error {
+        self.refuse(Error::budget(format!(
+            "evaluation was stopped: it used up its step budget of {} steps",
+            self.limits.steps
+        )))
+    }
+
+    #[cold]
+    pub(crate) fn out_of_bytes(&self) -> Error {
+        self.refuse(Error::budget(format!(
             "evaluation was stopped: it used up its memory budget of {} bytes",
             self.limits.bytes
-        ))
+        )))
     }
 
     #[cold]
     pub(crate) fn too_deep(&self) -> Error {
-        Error::budget(format!(
+        self.refuse(Error::budget(format!(
             "evaluation was stopped: more than {} calls are in progress (is there a recursion without end?)",
             self.limits.depth
-        ))
+        )))
     }
 
     #[cold]
-    pub(crate) fn too_deep_reentry() -> Error {
-        Error::budget(format!(
+    pub(crate) fn too_deep_reentry(&self) -> Error {
+        self.refuse(Error::budget(format!(
             "evaluation was stopped: more than {MAX_REENTRY} calls of library functions are in progress"
-        ))
+        )))
     }
 }
 
@@ -216,12 +240,22 @@ mod tests {
             "{error}"
         );
         assert!(!error.is_catchable());
+        let again = budget.allocate(1).unwrap_err();
+        assert_eq!(
+            again.message(),
+            error.message(),
+            "the first refusal is kept"
+        );
+        let budget = Budget::new(Limits {
+            bytes: 10,
+            ..Limits::INLINE
+        });
         let error = budget.allocate(11).unwrap_err();
         assert!(
             error.message().contains("memory budget of 10 bytes"),
             "{error}"
         );
-        assert!(budget.allocate(10).is_ok(), "what is refused is not taken");
+        assert!(budget.step().is_err(), "a run out of memory is over");
     }
 
     #[test]

@@ -174,11 +174,13 @@ impl Error {
         self
     }
 
-    /// Records the calls in progress, unless they are known already.
-    pub(crate) fn locate(&mut self, frames: impl FnOnce() -> Vec<Frame>) {
-        if self.0.frames.is_none() && self.0.kind != ErrorKind::Panic {
+    /// Records the calls in progress, unless they are known already; says whether it did.
+    pub(crate) fn locate(&mut self, frames: impl FnOnce() -> Vec<Frame>) -> bool {
+        let is_new = self.0.frames.is_none() && self.0.kind != ErrorKind::Panic;
+        if is_new {
             self.0.frames = Some(frames());
         }
+        is_new
     }
 }
 

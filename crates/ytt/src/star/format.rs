@@ -159,7 +159,7 @@ impl Writer<'_> {
         } else {
             if self.path.len() >= MAX_VALUE_DEPTH {
                 return Err(Error::budget(format!(
-                    "a value is nested more than {MAX_VALUE_DEPTH} levels deep"
+                    "value is nested deeper than the budget of {MAX_VALUE_DEPTH} levels"
                 )));
             }
             self.path.push(address);

@@ -2,14 +2,21 @@
 //!
 //! Source: starlark-go (k14s fork, 3a5c849cc368) internal/spell/spell.go.
 
+/// Longer names get no hint: the effort grows with the square of the length.
+const MAX_LENGTH: usize = 256;
+
 /// The candidate nearest to `wrong`, if one is near enough; the first wins a tie.
 ///
 /// Case and underscores do not count; at most half of the letters may differ.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if wrong.len() > MAX_LENGTH {
+        return None;
+    }
     let wrong = fold(wrong);
     let mut best = None;
     let mut best_distance = wrong.len().div_ceil(2);
-    for candidate in candidates {
+    let candidates = candidates.into_iter();
+    for candidate in candidates.filter(|candidate| candidate.len() <= 2 * MAX_LENGTH) {
         let distance = distance(&wrong, &fold(candidate), best_distance);
         if distance < best_distance {
             best_distance = distance;

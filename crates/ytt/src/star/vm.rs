@@ -28,11 +28,22 @@ impl Thread {
                 Ok(Flow::Switched) => {}
                 Ok(Flow::Done(value)) => return Ok(value),
                 Err(mut error) => {
-                    error.locate(|| self.call_stack());
+                    self.locate(&mut error);
                     self.unwind(floor);
                     return Err(error);
                 }
             }
+        }
+    }
+
+    /// Records the calls in progress in a failure, unless they are known already, and pays for it
+    /// and for the message: failures can be caught, so a program may make many.
+    fn locate(&self, error: &mut Error) {
+        let is_new = error.locate(|| self.call_stack());
+        let cost = self.frames.len() + error.message().len() / 8;
+        if is_new && let Err(spent) = self.budget.work(cost) {
+            *error = spent;
+            error.locate(|| self.call_stack());
         }
     }
 

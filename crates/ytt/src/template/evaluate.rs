@@ -10,8 +10,8 @@ use super::compile::{Calls, NodeTable, Translation};
 use super::machine::{Built, Machine};
 use crate::node::{DocumentSet, Node};
 use crate::star::{
-    self, Args, Closure, Error, Exports, NodeCalls, Program, Source, Str, SyntaxErrors, Thread,
-    Value, wrap_node_functions,
+    self, Args, Budget, Closure, Error, Exports, NodeCalls, Program, Source, Str, SyntaxErrors,
+    Thread, Value, wrap_node_functions,
 };
 
 /// A template, ready to run any number of times.
@@ -39,8 +39,14 @@ impl Evaluated {
     }
 
     /// The text, if this was a text template.
-    pub(crate) fn text(&self) -> Option<Str> {
-        self.result.as_ref().and_then(Built::to_text)
+    ///
+    /// # Errors
+    /// A used up budget.
+    pub(crate) fn text(&self, budget: &Budget) -> Result<Option<Str>, Error> {
+        match &self.result {
+            Some(built) => built.to_text(budget),
+            None => Ok(None),
+        }
     }
 }
 
@@ -117,15 +123,17 @@ impl Template {
 
 /// `template.replace` of a machine.
 pub(crate) fn replace_function(machine: &SharedMachine) -> Value {
-    function("template.replace", machine, |machine, args| {
-        match args.positional {
+    function(
+        "template.replace",
+        machine,
+        |machine, args, budget| match args.positional {
             [value] => {
-                machine.replace(value)?;
+                machine.replace(value, budget)?;
                 Ok(Value::Custom(Rc::new(Noop)))
             }
             _ => Err(Error::new("expected exactly one argument")),
-        }
-    })
+        },
+    )
 }
 
 impl Calls {
@@ -145,46 +153,50 @@ impl Calls {
     /// The functions, in the order of the names.
     fn functions(&self, machine: &SharedMachine) -> Vec<Value> {
         vec![
-            function(&self.set_ctx_type, machine, |_, _| Ok(Value::None)),
-            function(&self.start_ctx, machine, |machine, args| {
+            function(&self.set_ctx_type, machine, |_, _, _| Ok(Value::None)),
+            function(&self.start_ctx, machine, |machine, args, _| {
                 if let Some(Value::Str(dialect)) = args.get(0) {
                     machine.start_context(dialect);
                 }
                 Ok(Value::None)
             }),
-            function(&self.end_ctx, machine, |machine, args| {
-                let root = machine.end_context()?;
+            function(&self.end_ctx, machine, |machine, args, budget| {
+                let root = machine.end_context(budget)?;
                 Ok(args.get(0).cloned().unwrap_or(root))
             }),
             function(&self.start_node_annotation, machine, start_node_annotation),
-            function(&self.collect_node_annotation, machine, |_, args| {
+            function(&self.collect_node_annotation, machine, |_, args, _| {
                 Ok(Value::Custom(Rc::new(Collected {
                     args: args.positional.to_vec(),
                     kwargs: args.named.to_vec(),
                 })))
             }),
-            function(&self.start_node, machine, |machine, args| {
-                machine.start_node(tag(args)?)?;
+            function(&self.start_node, machine, |machine, args, budget| {
+                machine.start_node(tag(args)?, budget)?;
                 Ok(Value::None)
             }),
-            function(&self.set_node, machine, |machine, args| {
+            function(&self.set_node, machine, |machine, args, budget| {
                 match args.get(1) {
                     Some(Value::Custom(custom)) if custom.as_any().is::<Noop>() => {}
-                    Some(value) => machine.set_node_value(value)?,
-                    None => machine.set_node_default(tag(args)?)?,
+                    Some(value) => machine.set_node_value(value, budget)?,
+                    None => machine.set_node_default(tag(args)?, budget)?,
                 }
                 Ok(Value::None)
             }),
-            function(&self.set_map_item_key, machine, |machine, args| {
+            function(&self.set_map_item_key, machine, |machine, args, budget| {
                 let key = args.get(1).unwrap_or(&Value::None);
-                machine.set_map_item_key(tag(args)?, key)?;
+                machine.set_map_item_key(tag(args)?, key, budget)?;
                 Ok(Value::None)
             }),
         ]
     }
 }
 
-fn start_node_annotation(machine: &mut Machine, args: &Args<'_>) -> Result<Value, Error> {
+fn start_node_annotation(
+    machine: &mut Machine,
+    args: &Args<'_>,
+    budget: &Rc<Budget>,
+) -> Result<Value, Error> {
     let (Some(Value::Str(name)), Some(Value::Custom(collected))) = (args.get(1), args.get(2))
     else {
         return Err(Error::new("expected exactly 3 arguments"));
@@ -192,6 +204,7 @@ fn start_node_annotation(machine: &mut Machine, args: &Args<'_>) -> Result<Value
     let Some(collected) = collected.as_any().downcast_ref::<Collected>() else {
         return Err(Error::new("expected exactly 3 arguments"));
     };
+    budget.allocate_values(collected.args.len() + 3 * collected.kwargs.len())?;
     let kwargs = collected.kwargs.iter();
     let kwargs: Vec<_> = kwargs
         .map(|(name, value)| (name.to_text().into_owned(), value.clone()))
@@ -213,12 +226,13 @@ fn tag(args: &Args<'_>) -> Result<u32, Error> {
 fn function(
     name: &str,
     machine: &SharedMachine,
-    function: fn(&mut Machine, &Args<'_>) -> Result<Value, Error>,
+    function: fn(&mut Machine, &Args<'_>, &Rc<Budget>) -> Result<Value, Error>,
 ) -> Value {
     let machine = Rc::clone(machine);
-    let call = move |_: &mut Thread, args: &Args<'_>| {
+    let call = move |thread: &mut Thread, args: &Args<'_>| {
         // No function of the machine calls back into the language.
-        function(&mut machine.borrow_mut(), args).map_err(|error| error.within(args.name))
+        function(&mut machine.borrow_mut(), args, thread.budget())
+            .map_err(|error| error.within(args.name))
     };
     Value::Closure(Rc::new(Closure::new(name, call)))
 }

@@ -12,16 +12,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::compile::{Key, NO_PARENT, NodeKind, NodeTable, NodeTemplate};
-use super::keys::KeyIndex;
+
 use crate::annotation::{Annotation, Annotations, name};
 use crate::bridge::{MAX_DEPTH, to_tree, too_deep};
 use crate::fragment::Fragment;
 use crate::node::{
-    Array, ArrayItem, Comment, Common, Dict, Document, DocumentSet, Map, MapItem, Node, Value,
-    plain_to_nodes,
+    Array, ArrayItem, Comment, Common, Dict, Document, DocumentSet, KeyIndex, Map, MapItem,
+    NODE_BYTES, Node, Value, plain_to_nodes,
 };
 use crate::position::Position;
-use crate::star::{self, Error, Str};
+use crate::star::{self, Budget, Error, Str};
 
 /// Which kind of nodes a context makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,19 +102,21 @@ impl Machine {
     }
 
     /// Closes a context; gives its root as a value of the language.
-    pub(crate) fn end_context(&mut self) -> Result<star::Value, Error> {
+    pub(crate) fn end_context(&mut self, budget: &Rc<Budget>) -> Result<star::Value, Error> {
         let Some(mut context) = self.contexts.pop() else {
             return Err(Error::panic("unexpected ctx end"));
         };
         context.close_from(0);
         let value = match &context.root {
-            Some(Built::Yaml(node)) => Fragment::new(Value::Node(node.clone())).into_value(),
-            Some(Built::TextRoot(pieces)) => star::Value::Str(join(&pieces.borrow())),
+            Some(Built::Yaml(node)) => {
+                Fragment::new(Value::Node(node.clone()), Rc::clone(budget)).into_value()
+            }
+            Some(Built::TextRoot(pieces)) => star::Value::Str(join(&pieces.borrow(), budget)?),
             Some(Built::Text(text)) => star::Value::Str(text.borrow().clone()),
             None if context.dialect == Dialect::Text => {
                 return Err(Error::panic("Unexpected root value <nil>"));
             }
-            None => Fragment::new(Value::NULL).into_value(),
+            None => Fragment::new(Value::NULL, Rc::clone(budget)).into_value(),
         };
         if self.contexts.is_empty() && self.result.is_none() {
             self.result = context.root;
@@ -155,8 +157,13 @@ impl Machine {
         Ok(())
     }
 
-    pub(crate) fn set_map_item_key(&mut self, tag: u32, key: &star::Value) -> Result<(), Error> {
-        let key = to_tree(key)?;
+    pub(crate) fn set_map_item_key(
+        &mut self,
+        tag: u32,
+        key: &star::Value,
+        budget: &Budget,
+    ) -> Result<(), Error> {
+        let key = to_tree(key, budget)?;
         let context = self.context()?;
         if context.keys.insert(tag, key).is_some() {
             return Err(Error::panic(format!(
@@ -167,7 +174,7 @@ impl Machine {
     }
 
     /// Gives the open node the value that it has in the template.
-    pub(crate) fn set_node_default(&mut self, tag: u32) -> Result<(), Error> {
+    pub(crate) fn set_node_default(&mut self, tag: u32, budget: &Budget) -> Result<(), Error> {
         let nodes = Arc::clone(&self.nodes);
         let Some(template) = nodes.get(tag) else {
             return Err(no_such_node(tag));
@@ -181,19 +188,23 @@ impl Machine {
                 return Ok(());
             }
         };
-        self.set_open_value(value)
+        self.set_open_value(value, budget)
     }
 
     /// Gives the open node a computed value.
-    pub(crate) fn set_node_value(&mut self, value: &star::Value) -> Result<(), Error> {
-        self.set_open_value(to_tree(value)?)
+    pub(crate) fn set_node_value(
+        &mut self,
+        value: &star::Value,
+        budget: &Budget,
+    ) -> Result<(), Error> {
+        self.set_open_value(to_tree(value, budget)?, budget)
     }
 
-    fn set_open_value(&mut self, value: Value) -> Result<(), Error> {
+    fn set_open_value(&mut self, value: Value, budget: &Budget) -> Result<(), Error> {
         let context = self.context()?;
         let levels = u32::try_from(context.open.len() / 2).unwrap_or(u32::MAX);
         if levels.saturating_add(value.depth()) > MAX_DEPTH {
-            return Err(too_deep());
+            return Err(too_deep(budget));
         }
         let Some(open) = context.open.last() else {
             return Err(Error::panic("runtime error: index out of range [-1]"));
@@ -212,21 +223,26 @@ impl Machine {
         }
     }
 
-    pub(crate) fn start_node(&mut self, tag: u32) -> Result<(), Error> {
+    pub(crate) fn start_node(&mut self, tag: u32, budget: &Budget) -> Result<(), Error> {
+        budget.allocate(NODE_BYTES)?;
         let nodes = Arc::clone(&self.nodes);
         let implicit = self.implicit_key_overrides;
-        self.context()?.start_node(&nodes, tag, implicit)
+        let context = self.context()?;
+        if context.open.len() / 2 > MAX_DEPTH as usize {
+            return Err(too_deep(budget));
+        }
+        context.start_node(&nodes, tag, implicit)
     }
 
     /// Puts the items of `value` in place of the open node.
-    pub(crate) fn replace(&mut self, value: &star::Value) -> Result<(), Error> {
-        let value = to_tree(value)?;
+    pub(crate) fn replace(&mut self, value: &star::Value, budget: &Budget) -> Result<(), Error> {
+        let value = to_tree(value, budget)?;
         let implicit = self.implicit_key_overrides;
         let context = self.context()?;
         if context.dialect == Dialect::Text {
             return Err(Error::new("unsupported operation"));
         }
-        context.replace(&value, implicit).map_err(Error::new)
+        context.replace(&value, implicit, budget)
     }
 
     fn context(&mut self) -> Result<&mut Context, Error> {
@@ -267,9 +283,6 @@ impl Context {
             self.unwind_to(common)?;
             self.add(&node, implicit_key_overrides)?;
         }
-        if self.open.len() / 2 > MAX_DEPTH as usize {
-            return Err(too_deep());
-        }
         self.open.push(Open {
             tag,
             node,
@@ -303,8 +316,7 @@ impl Context {
                     let index = open.keys.get_or_insert_with(KeyIndex::default);
                     index.keep_up_with(map);
                     if index.contains(&item.key.borrow()) {
-                        override_key(map, item, implicit_key_overrides, true)
-                            .map_err(Error::new)?;
+                        override_key(map, item, implicit_key_overrides, true)?;
                         open.keys = None;
                     }
                 }
@@ -350,12 +362,17 @@ impl Context {
         }
     }
 
-    fn replace(&mut self, value: &Value, implicit_key_overrides: bool) -> Result<(), String> {
+    fn replace(
+        &mut self,
+        value: &Value,
+        implicit_key_overrides: bool,
+        budget: &Budget,
+    ) -> Result<(), Error> {
         let mut nodes = self.open.iter_mut().rev();
         let current = nodes.next().map(|open| open.node.clone());
         let parent = nodes.next();
         let Some(Built::Yaml(current)) = current else {
-            return Err("unsupported operation".to_owned());
+            return Err(Error::new("unsupported operation"));
         };
         let parent_node = match &parent {
             Some(Open {
@@ -367,18 +384,18 @@ impl Context {
         match &current {
             Node::Document(placeholder) => {
                 let Some(Node::DocumentSet(set)) = &parent_node else {
-                    return Err("expected to find document set, but was not enough parents".into());
+                    return Err(not_enough_parents("document set"));
                 };
-                let documents = to_documents(value)?;
+                let documents = to_documents(value, budget)?;
                 let what = "document in document set";
                 replace_in(&mut set.items.borrow_mut(), placeholder, documents, what)
             }
             Node::MapItem(placeholder) => {
                 let (Some(Node::Map(map)), Some(open)) = (&parent_node, parent) else {
-                    return Err("expected to find map, but was not enough parents".into());
+                    return Err(not_enough_parents("map"));
                 };
                 open.keys = None;
-                let (items, checked) = to_map_items(value, &placeholder.common.position())?;
+                let (items, checked) = to_map_items(value, &placeholder.common.position(), budget)?;
                 for item in &items {
                     override_key(map, item, implicit_key_overrides, checked)?;
                 }
@@ -391,9 +408,9 @@ impl Context {
             }
             Node::ArrayItem(placeholder) => {
                 let Some(Node::Array(array)) = &parent_node else {
-                    return Err("expected to find array, but was not enough parents".into());
+                    return Err(not_enough_parents("array"));
                 };
-                let items = to_array_items(value, &placeholder.common.position())?;
+                let items = to_array_items(value, &placeholder.common.position(), budget)?;
                 replace_in(
                     &mut array.items.borrow_mut(),
                     placeholder,
@@ -401,10 +418,10 @@ impl Context {
                     "array item in array",
                 )
             }
-            other => Err(format!(
+            other => Err(Error::new(format!(
                 "expected to replace document value, map item or array item, but found {}",
                 other.type_name()
-            )),
+            ))),
         }
     }
 }
@@ -414,75 +431,86 @@ fn replace_in<T>(
     placeholder: &Rc<T>,
     replacement: Vec<Rc<T>>,
     what: &str,
-) -> Result<(), String> {
+) -> Result<(), Error> {
     let Some(at) = items.iter().position(|item| Rc::ptr_eq(item, placeholder)) else {
-        return Err(format!("expected to find placeholder {what}"));
+        return Err(Error::new(format!("expected to find placeholder {what}")));
     };
     items.splice(at..=at, replacement);
     Ok(())
 }
 
-fn to_documents(value: &Value) -> Result<Vec<Rc<Document>>, String> {
+fn to_documents(value: &Value, budget: &Budget) -> Result<Vec<Rc<Document>>, Error> {
     match value {
-        Value::List(items) => Ok(items
+        Value::List(items) => items
             .iter()
             .map(|item| {
-                Rc::new(Document {
+                budget.allocate(NODE_BYTES)?;
+                Ok(Rc::new(Document {
                     value: RefCell::new(item.clone()),
                     ..Document::default()
-                })
+                }))
             })
-            .collect()),
+            .collect(),
         Value::Node(Node::DocumentSet(set)) => Ok(set.items.borrow().clone()),
-        other => Err(format!(
+        other => Err(Error::new(format!(
             "expected value to be document set, but was {}",
             other.type_name()
-        )),
+        ))),
     }
 }
 
 /// The items, and whether repeated keys among them are errors.
-fn to_map_items(value: &Value, position: &Position) -> Result<(Vec<Rc<MapItem>>, bool), String> {
+fn to_map_items(
+    value: &Value,
+    position: &Position,
+    budget: &Budget,
+) -> Result<(Vec<Rc<MapItem>>, bool), Error> {
     match value {
         Value::Dict(dict) => {
             let items = dict.entries.iter().map(|(key, value)| {
-                Rc::new(MapItem {
+                budget.allocate(NODE_BYTES)?;
+                Ok(Rc::new(MapItem {
                     common: Common::at(position.clone()),
                     key: RefCell::new(key.clone()),
-                    value: RefCell::new(plain_to_nodes(value, position)),
-                })
+                    value: RefCell::new(plain_to_nodes(value, position, budget)?),
+                }))
             });
-            Ok((items.collect(), false))
+            Ok((items.collect::<Result<_, Error>>()?, false))
         }
         Value::Node(Node::Map(map)) => Ok((map.items.borrow().clone(), true)),
-        other => Err(format!(
+        other => Err(Error::new(format!(
             "expected value to be map, but was {}",
             other.type_name()
-        )),
+        ))),
     }
 }
 
-fn to_array_items(value: &Value, position: &Position) -> Result<Vec<Rc<ArrayItem>>, String> {
+fn to_array_items(
+    value: &Value,
+    position: &Position,
+    budget: &Budget,
+) -> Result<Vec<Rc<ArrayItem>>, Error> {
     match value {
-        Value::List(items) => Ok(items
+        Value::List(items) => items
             .iter()
             .map(|item| {
-                Rc::new(ArrayItem {
+                budget.allocate(NODE_BYTES)?;
+                Ok(Rc::new(ArrayItem {
                     common: Common::at(position.clone()),
-                    value: RefCell::new(plain_to_nodes(item, position)),
-                })
+                    value: RefCell::new(plain_to_nodes(item, position, budget)?),
+                }))
             })
-            .collect()),
+            .collect(),
         Value::Node(Node::Array(array)) => Ok(array.items.borrow().clone()),
-        other => Err(format!(
+        other => Err(Error::new(format!(
             "expected value to be array, but was {}",
             other.type_name()
-        )),
+        ))),
     }
 }
 
 /// Makes room for an item whose key may be there already.
-fn override_key(map: &Map, item: &MapItem, implicit: bool, strict: bool) -> Result<(), String> {
+fn override_key(map: &Map, item: &MapItem, implicit: bool, strict: bool) -> Result<(), Error> {
     let key = item.key.borrow();
     let mut items = map.items.borrow_mut();
     // The last item of a key counts, should there be several.
@@ -496,28 +524,33 @@ fn override_key(map: &Map, item: &MapItem, implicit: bool, strict: bool) -> Resu
         items.remove(at);
         return Ok(());
     }
-    Err(format!(
+    Err(Error::new(format!(
         "expected key '{}' to not be specified again (unless '{}' annotation is added)",
         key.go_string(),
         name::MAP_KEY_OVERRIDE
-    ))
+    )))
 }
 
-fn join(pieces: &[Rc<RefCell<Str>>]) -> Str {
-    let mut text = Vec::new();
+fn join(pieces: &[Rc<RefCell<Str>>], budget: &Budget) -> Result<Str, Error> {
+    let bytes = pieces.iter().map(|piece| piece.borrow().len()).sum();
+    budget.allocate_text(bytes)?;
+    let mut text = Vec::with_capacity(bytes);
     for piece in pieces {
         text.extend_from_slice(piece.borrow().as_bytes());
     }
-    Str::from(text)
+    Ok(Str::from(text))
 }
 
 impl Built {
     /// The text of a text template.
-    pub(crate) fn to_text(&self) -> Option<Str> {
+    ///
+    /// # Errors
+    /// A used up budget.
+    pub(crate) fn to_text(&self, budget: &Budget) -> Result<Option<Str>, Error> {
         match self {
-            Self::TextRoot(pieces) => Some(join(&pieces.borrow())),
-            Self::Text(text) => Some(text.borrow().clone()),
-            Self::Yaml(_) => None,
+            Self::TextRoot(pieces) => join(&pieces.borrow(), budget).map(Some),
+            Self::Text(text) => Ok(Some(text.borrow().clone())),
+            Self::Yaml(_) => Ok(None),
         }
     }
 }
@@ -577,6 +610,12 @@ fn key_value(key: &Key) -> Value {
         })),
         Key::List(items) => Value::List(Rc::new(items.iter().map(key_value).collect())),
     }
+}
+
+fn not_enough_parents(wanted: &str) -> Error {
+    Error::new(format!(
+        "expected to find {wanted}, but was not enough parents"
+    ))
 }
 
 fn no_such_node(tag: u32) -> Error {

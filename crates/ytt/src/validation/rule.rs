@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::bridge::{as_bool, to_tree, with_prefix};
 use crate::node::Value as Tree;
-use crate::star::{Error, Struct, Thread, Value};
+use crate::star::{Budget, Error, Struct, Thread, Value};
 
 /// What constitutes a valid value, in words and as a function.
 pub(super) struct Rule {
@@ -95,8 +95,9 @@ impl super::NodeValidation {
 
 impl Simple {
     /// The values that are allowed, when all of them can be written as YAML.
-    pub(crate) fn allowed(&self) -> Option<Vec<Tree>> {
+    pub(crate) fn allowed(&self, budget: &Budget) -> Option<Vec<Tree>> {
         let values = self.one_of.as_ref()?.elements()?;
-        values.iter().map(|value| to_tree(value).ok()).collect()
+        let values = values.iter();
+        values.map(|value| to_tree(value, budget).ok()).collect()
     }
 }

@@ -44,8 +44,9 @@ pub fn yaml(text: &str, values: &str, format: Format, validate: bool) -> Result<
     let values = read(values.as_bytes(), "values", options)?;
     let first = values.items.borrow().first().cloned();
     let first = first.map(|document| document.value.borrow().clone());
-    let values = from_tree_with_structs(&to_plain(&first.unwrap_or_default())?)?;
     let mut thread = thread(limits, &Rc::default());
+    let values = to_plain(&first.unwrap_or_default(), thread.budget())?;
+    let values = from_tree_with_structs(&values, thread.budget())?;
     let loader = loader(values);
     let result = loader.eval_yaml(&place(), &file, &mut thread)?;
     if validate {

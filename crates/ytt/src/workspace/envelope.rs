@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 use crate::annotation::{Annotations, name};
 use crate::bridge::{as_bool, as_string};
-use crate::node::{Document, Node};
+use crate::node::{DeepCopy, Document, Node};
 use crate::schema::{self, Type, TypeRef};
-use crate::star::Thread;
+use crate::star::{Budget, Error, Thread};
 
 /// One step of the way to a library: its path, its alias, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -94,6 +94,15 @@ impl Address {
             original: Rc::from(path.as_slice()),
             rest: path,
             used: Rc::default(),
+        }
+    }
+
+    /// What is left of the way for somebody at `library`; none if it leads elsewhere.
+    fn within(&self, library: &LibraryRef) -> Option<Self> {
+        match self.rest.first() {
+            None => Some(self.forwarded(0)),
+            Some(next) if next.matches(library) => Some(self.forwarded(1)),
+            Some(_) => None,
         }
     }
 
@@ -192,17 +201,22 @@ impl Envelope {
     }
 
     /// What of this is for `library` or for one below it.
-    pub(crate) fn used_in(&self, library: &LibraryRef) -> Option<Self> {
-        let steps = match self.address.rest.first() {
-            None => 0,
-            Some(next) if next.matches(library) => 1,
-            Some(_) => return None,
+    ///
+    /// # Errors
+    /// A used up budget.
+    pub(crate) fn used_in(
+        &self,
+        library: &LibraryRef,
+        budget: &Budget,
+    ) -> Result<Option<Self>, Error> {
+        let Some(address) = self.address.within(library) else {
+            return Ok(None);
         };
-        Some(Self {
-            document: Rc::new(self.document.deep_copy()),
+        Ok(Some(Self {
+            document: self.document.deep_copy(budget)?,
             after_library_module: self.after_library_module,
-            address: self.address.forwarded(steps),
-        })
+            address,
+        }))
     }
 }
 
@@ -236,9 +250,15 @@ impl Schema {
     }
 
     /// A fresh document of the default values, if this is a schema at all.
-    pub(crate) fn defaults(&self) -> Option<Document> {
-        self.has_defaults
-            .then(|| self.document_type.default_document().deep_copy())
+    ///
+    /// # Errors
+    /// A used up budget.
+    pub(crate) fn defaults(&self, budget: &Budget) -> Result<Option<Document>, Error> {
+        if !self.has_defaults {
+            return Ok(None);
+        }
+        let defaults = self.document_type.default_document();
+        defaults.deep_copy(budget).map(Some)
     }
 }
 
@@ -277,20 +297,22 @@ impl SchemaEnvelope {
     }
 
     /// What of this is for `library` or for one below it.
-    pub(crate) fn used_in(&self, library: &LibraryRef) -> Option<Self> {
-        let steps = match self.address.rest.first() {
-            None => 0,
-            Some(next) if next.matches(library) => 1,
-            Some(_) => return None,
+    ///
+    /// # Errors
+    /// A used up budget.
+    pub(crate) fn used_in(
+        &self,
+        library: &LibraryRef,
+        budget: &Budget,
+    ) -> Result<Option<Self>, Error> {
+        let Some(address) = self.address.within(library) else {
+            return Ok(None);
         };
         let schema = Schema {
-            source: Rc::new(self.schema.source.deep_copy()),
+            source: self.schema.source.deep_copy(budget)?,
             ..self.schema.clone()
         };
-        Some(Self {
-            schema,
-            address: self.address.forwarded(steps),
-        })
+        Ok(Some(Self { schema, address }))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::bridge::with_prefix;
 use crate::node::{Document, DocumentSet, Node, Value};
 use crate::overlay::{self, Documents};
 use crate::schema::{self, report::report};
-use crate::star::{Error, Exports, Str, Thread};
+use crate::star::{Budget, Error, Exports, Str, Thread};
 use crate::template::meta::{self, Unknown};
 use crate::validation;
 
@@ -48,16 +48,16 @@ pub(crate) struct Executed {
 }
 
 impl Execution {
-    fn loader(&self) -> Result<Rc<TemplateLoader>, Error> {
+    fn loader(&self, thread: &Thread) -> Result<Rc<TemplateLoader>, Error> {
         let given = Given {
             values: Envelope::empty(),
             library_values: Vec::new(),
             schemas: Vec::new(),
         };
-        self.loader_with(given)
+        self.loader_with(given, thread)
     }
 
-    fn loader_with(&self, given: Given) -> Result<Rc<TemplateLoader>, Error> {
+    fn loader_with(&self, given: Given, thread: &Thread) -> Result<Rc<TemplateLoader>, Error> {
         let loader = TemplateLoader::new(
             &self.run,
             &given.values,
@@ -65,6 +65,7 @@ impl Execution {
             given.schemas,
             self.options,
             self.skip_validation,
+            thread.budget(),
         )?;
         Ok(Rc::new(loader))
     }
@@ -75,8 +76,8 @@ impl Execution {
         overlays: Vec<SchemaEnvelope>,
         thread: &mut Thread,
     ) -> Result<(Schema, Vec<SchemaEnvelope>), Error> {
-        let loader = self.loader()?;
-        let mut files = self.files_with(name::DATA_VALUES_SCHEMA, &loader)?;
+        let loader = self.loader(thread)?;
+        let mut files = self.files_with(name::DATA_VALUES_SCHEMA, &loader, thread.budget())?;
         tree::sort(&mut files);
         let sources = sources(
             &files,
@@ -133,8 +134,8 @@ impl Execution {
         schema: &Schema,
         thread: &mut Thread,
     ) -> Result<(Envelope, Vec<Envelope>), Error> {
-        let loader = self.loader()?;
-        let mut files = self.files_with(name::DATA_VALUES, &loader)?;
+        let loader = self.loader(thread)?;
+        let mut files = self.files_with(name::DATA_VALUES, &loader, thread.budget())?;
         tree::sort(&mut files);
         let sources = sources(
             &files,
@@ -164,7 +165,7 @@ impl Execution {
         thread: &mut Thread,
     ) -> Result<(Envelope, Vec<Envelope>), Error> {
         let mut all = Vec::new();
-        if let Some(defaults) = schema.defaults() {
+        if let Some(defaults) = schema.defaults(thread.budget())? {
             all.push(Envelope::new(Rc::new(defaults))?);
         }
         for file in files {
@@ -186,7 +187,7 @@ impl Execution {
                 None => envelope.document,
                 Some(below) => lay_over(below, envelope.document, thread)?,
             };
-            check_types(&laid, schema)?;
+            check_types(&laid, schema, thread.budget())?;
             document = Some(laid);
         }
         let values = match document {
@@ -201,6 +202,7 @@ impl Execution {
         &self,
         annotation: &str,
         loader: &TemplateLoader,
+        budget: &Budget,
     ) -> Result<Vec<FileInLibrary>, Error> {
         let mut found = Vec::new();
         for file in self.place.current.accessible_files() {
@@ -212,7 +214,7 @@ impl Execution {
                 continue;
             }
             let set = loader.read_yaml(&file.file)?;
-            let (annotated, _) = extract(&set, annotation)?;
+            let (annotated, _) = extract(&set, annotation, budget)?;
             if !annotated.is_empty() {
                 file.file.mark_for_output(false);
                 found.push(file);
@@ -235,7 +237,7 @@ impl Execution {
             root: Rc::clone(&self.place.root),
         };
         let result = loader.eval_yaml(&place, &file.file, thread)?;
-        let (annotated, others) = extract(&result.documents, annotation)?;
+        let (annotated, others) = extract(&result.documents, annotation, thread.budget())?;
         if others.iter().any(|document| !document.is_empty()) {
             let only = match annotation {
                 name::DATA_VALUES => "data values",
@@ -253,7 +255,7 @@ impl Execution {
     pub(crate) fn eval(&self, given: Given, thread: &mut Thread) -> Result<Executed, Error> {
         let library_values = given.library_values.clone();
         let schemas = given.schemas.clone();
-        let loader = self.loader_with(given)?;
+        let loader = self.loader_with(given, thread)?;
         let mut exports = Vec::new();
         let mut sets = Vec::new();
         let mut texts = Vec::new();
@@ -340,12 +342,12 @@ fn lay_over(
         .ok_or_else(|| Error::panic("runtime error: index out of range [0]"))
 }
 
-fn check_types(document: &Rc<Document>, schema: &Schema) -> Result<(), Error> {
+fn check_types(document: &Rc<Document>, schema: &Schema, budget: &Budget) -> Result<(), Error> {
     let root = Node::Document(Rc::clone(document));
-    let mut failures = schema::assign(&schema.document_type, &root);
+    let mut failures = schema::assign(&schema.document_type, &root, budget)?;
     if failures.is_empty() {
-        schema::assign_validations(&root);
-        failures = schema::check_node(&root);
+        schema::assign_validations(&root, budget)?;
+        failures = schema::check_node(&root, budget)?;
     }
     if failures.is_empty() {
         return Ok(());
@@ -371,8 +373,9 @@ fn validate(root: &Node, thread: &mut Thread) -> Result<(), Error> {
 fn extract(
     set: &Rc<DocumentSet>,
     annotation: &str,
+    budget: &Budget,
 ) -> Result<(Vec<Rc<Document>>, Vec<Rc<Document>>), Error> {
-    check_only_documents(&Node::DocumentSet(Rc::clone(set)), annotation)?;
+    check_only_documents(&Node::DocumentSet(Rc::clone(set)), annotation, budget)?;
     let mut annotated = Vec::new();
     let mut others = Vec::new();
     for document in set.items.borrow().iter() {
@@ -390,7 +393,8 @@ fn extract(
     Ok((annotated, others))
 }
 
-fn check_only_documents(node: &Node, annotation: &str) -> Result<(), Error> {
+fn check_only_documents(node: &Node, annotation: &str, budget: &Budget) -> Result<(), Error> {
+    budget.work(1)?;
     if !matches!(node, Node::Document(_)) && count(node, annotation)? > 0 {
         return Err(Error::new(format!(
             "Found @{annotation} on {} ({}); \
@@ -401,7 +405,7 @@ fn check_only_documents(node: &Node, annotation: &str) -> Result<(), Error> {
     }
     for value in node.values() {
         if let Value::Node(child) = value {
-            check_only_documents(&child, annotation)?;
+            check_only_documents(&child, annotation, budget)?;
         }
     }
     Ok(())

@@ -11,7 +11,7 @@ use super::envelope::Envelope;
 use super::file::FileType;
 use super::host::Host;
 use crate::annotation::{Annotation, Annotations, name};
-use crate::node::{Common, Document, Map, MapItem, Node, ReadOptions, Value, plain_to_nodes, read};
+use crate::node::{Common, Document, Map, MapItem, Node, ReadOptions, Value, read};
 use crate::overlay::{annotate_for_plain_merge, annotations_for_replacement};
 use crate::position::Position;
 use crate::star;
@@ -229,7 +229,7 @@ fn overlay(keys: &[&str], value: Value, description: &str, shown: &str) -> Rc<Do
         line: 1,
         text: Arc::from(shown),
     };
-    let mut value = plain_to_nodes(&value, &Position::Unknown);
+    let mut value = value;
     for (index, key) in keys.iter().enumerate().rev() {
         let item = MapItem {
             common: Common::at(position.clone()),

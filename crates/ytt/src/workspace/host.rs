@@ -49,7 +49,7 @@ pub trait Host {
     /// When the request fails; the message names the URL.
     fn get(&self, url: &str) -> Result<Vec<u8>, String>;
 
-    /// Where a link leads to in the end, as an absolute path.
+    /// Where a link leads to in the end; relative if the path and the links on the way are.
     ///
     /// # Errors
     /// When it leads nowhere.

@@ -156,11 +156,11 @@ impl Instance {
         )
     }
 
-    fn with_data_values(&self, _: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
+    fn with_data_values(&self, thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
         let [values] = args.positional else {
             return Err(Error::new("expected exactly one argument"));
         };
-        let values = to_tree(values)?;
+        let values = to_tree(values, thread.budget())?;
         let mut plain = false;
         for (name, value) in args.named {
             if *name != "plain" {
@@ -169,7 +169,7 @@ impl Instance {
             plain = as_bool(value)?;
         }
         let document = Rc::new(Document::default());
-        *document.value.borrow_mut() = plain_to_nodes_from_memory(&values);
+        *document.value.borrow_mut() = plain_to_nodes_from_memory(&values, thread.budget())?;
         if plain {
             annotate_for_plain_merge(&Node::Document(Rc::clone(&document)))?;
         }
@@ -183,7 +183,9 @@ impl Instance {
             return Err(Error::new("expected exactly one argument"));
         };
         let document = Rc::new(Document::default());
-        *document.value.borrow_mut() = plain_to_nodes(&to_tree(schema)?, &Position::Unknown);
+        let schema = to_tree(schema, thread.budget())?;
+        let nodes = plain_to_nodes(&schema, &Position::Unknown, thread.budget())?;
+        *document.value.borrow_mut() = nodes;
         let mut changed = self.clone();
         changed.schemas.push(SchemaEnvelope::new(document, thread)?);
         Ok(changed.into_value())
@@ -194,14 +196,15 @@ impl Instance {
         let execution = self.execution();
         let given = self.given(&execution, thread)?;
         let result = execution.eval(given, thread)?;
-        Ok(Fragment::new(Tree::Node(Node::DocumentSet(result.documents))).into_value())
+        let documents = Tree::Node(Node::DocumentSet(result.documents));
+        Ok(Fragment::new(documents, Rc::clone(thread.budget())).into_value())
     }
 
     fn data_values(&self, thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
         refuse_arguments(args)?;
         let given = self.given(&self.execution(), thread)?;
-        let plain = to_plain(&given.values.document.value.borrow()).map_err(Error::panic)?;
-        from_tree_with_structs(&plain)
+        let plain = to_plain(&given.values.document.value.borrow(), thread.budget())?;
+        from_tree_with_structs(&plain, thread.budget())
     }
 
     fn export(&self, thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
@@ -261,11 +264,10 @@ impl Instance {
         let mut own = Vec::new();
         let mut late = Vec::new();
         let mut below = Vec::new();
-        for envelope in self
-            .values
-            .iter()
-            .filter_map(|values| values.used_in(&self.reference))
-        {
+        for values in &self.values {
+            let Some(envelope) = values.used_in(&self.reference, thread.budget())? else {
+                continue;
+            };
             if envelope.is_for_another_library() {
                 below.push(envelope);
             } else if envelope.after_library_module {
@@ -290,11 +292,14 @@ impl Instance {
         execution: &Execution,
         thread: &mut Thread,
     ) -> Result<(Schema, Vec<SchemaEnvelope>), Error> {
-        let used = self
-            .schemas
-            .iter()
-            .filter_map(|schema| schema.used_in(&self.reference));
-        let (below, own): (Vec<_>, Vec<_>) = used.partition(SchemaEnvelope::is_for_another_library);
+        let (mut below, mut own) = (Vec::new(), Vec::new());
+        for schema in &self.schemas {
+            match schema.used_in(&self.reference, thread.budget())? {
+                Some(schema) if schema.is_for_another_library() => below.push(schema),
+                Some(schema) => own.push(schema),
+                None => {}
+            }
+        }
         let (schema, mut schemas) = execution.schemas(own, thread)?;
         schemas.extend(below);
         Ok((schema, schemas))

@@ -14,8 +14,8 @@ use super::tree::Library;
 use super::{alone, data_module, library_module};
 use crate::bridge::{from_tree_with_structs, with_prefix};
 use crate::library;
-use crate::node::{DocumentSet, Map, Node, ReadOptions, Value, read, to_plain, walk};
-use crate::star::{Error, Exports, Loader, Source, Str, Thread};
+use crate::node::{DocumentSet, Map, Node, ReadOptions, Value, read, to_plain};
+use crate::star::{Budget, Error, Exports, Loader, Source, Str, Thread};
 use crate::template::compile::{compile, compile_text};
 use crate::template::evaluate::{Evaluated, Template, replace_function};
 use crate::template::meta::{Unknown, has_templating};
@@ -59,9 +59,10 @@ impl TemplateLoader {
         library_schemas: Vec<SchemaEnvelope>,
         options: TemplateOptions,
         skip_validation: bool,
+        budget: &Rc<Budget>,
     ) -> Result<Self, Error> {
-        let plain = to_plain(&values.document.value.borrow()).map_err(Error::panic)?;
-        let values = from_tree_with_structs(&plain)?;
+        let plain = to_plain(&values.document.value.borrow(), budget)?;
+        let values = from_tree_with_structs(&plain, budget)?;
         let loader = Self::with_values(run, values, options);
         Ok(Self {
             library_values,
@@ -183,7 +184,7 @@ impl TemplateLoader {
             .borrow_mut()
             .insert(path.to_owned(), Arc::clone(template.source()));
         let evaluated = self.eval(place, &template, thread).map_err(prefixed)?;
-        let text = evaluated.text().ok_or_else(|| {
+        let text = evaluated.text(thread.budget())?.ok_or_else(|| {
             Error::panic("interface conversion: interface {} is nil, not *texttemplate.NodeRoot")
         })?;
         Ok((evaluated.exports, text))
@@ -341,15 +342,13 @@ impl FileLoader {
 ///
 /// Source: ytt pkg/yamlmeta/map_key_overrides.go.
 pub(crate) fn keep_last_of_equal_keys(root: &Node) {
-    let visited = walk(root, &mut |node| {
-        if let Node::Map(map) = node {
-            keep_last(map);
+    if let Node::Map(map) = root {
+        keep_last(map);
+    }
+    for value in root.values() {
+        if let Value::Node(child) = value {
+            keep_last_of_equal_keys(&child);
         }
-        Ok::<_, std::convert::Infallible>(())
-    });
-    match visited {
-        Ok(()) => {}
-        Err(never) => match never {},
     }
 }
 

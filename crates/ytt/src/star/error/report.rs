@@ -13,6 +13,10 @@ use std::sync::Arc;
 /// name.
 pub type Lookup<'a> = dyn Fn(&Arc<Source>) -> Option<Arc<Source>> + 'a;
 
+/// From so many bytes on, places are only counted: a deep recursion on a long line would make a
+/// report of any size. Differs: the original shows them all.
+const MAX_PLACES_BYTES: usize = 256 << 10;
+
 /// One place of a report.
 struct Place<'a> {
     context: Option<&'a str>,
@@ -79,8 +83,15 @@ fn push_error(out: &mut Vec<String>, message: &str, places: &[Place<'_>]) {
         None => String::new(),
     };
     out.push(format!("- {topic}{hint}"));
-    for place in places {
+    let mut bytes = 0;
+    for (at, place) in places.iter().enumerate() {
+        if bytes > MAX_PLACES_BYTES {
+            out.push(format!("    ... and {} more", places.len() - at));
+            break;
+        }
+        let known = out.len();
         push_place(out, place);
+        bytes += out[known..].iter().map(String::len).sum::<usize>();
     }
     let others: Vec<_> = lines.collect();
     if !others.is_empty() {

@@ -22,7 +22,7 @@ const STEPS: &str = "step budget";
 const MEMORY: &str = "memory budget";
 const CALLS: &str = "calls are in progress";
 const LIBRARY_CALLS: &str = "calls of library functions are in progress";
-const NESTING: &str = "nested more than";
+const NESTING: &str = "nested deeper than the budget";
 
 #[test]
 fn every_way_to_go_on_without_end_is_stopped_and_named() {

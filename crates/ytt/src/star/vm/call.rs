@@ -1,7 +1,7 @@
 //! Calls and their arguments.
 
 use super::super::args::Args;
-use super::super::budget::{Budget, MAX_REENTRY};
+use super::super::budget::MAX_REENTRY;
 use super::super::code::{CallShape, Code};
 use super::super::error::{Error, fail};
 use super::super::format::quote;
@@ -45,12 +45,12 @@ impl Thread {
         let Value::Function(function) = callee else {
             let result = self.call_native(callee, None, positional, named);
             return result.map_err(|mut error| {
-                error.locate(|| self.call_stack());
+                self.locate(&mut error);
                 error
             });
         };
         if self.reentry >= MAX_REENTRY {
-            return Err(Budget::too_deep_reentry());
+            return Err(self.budget.too_deep_reentry());
         }
         let floor = self.frames.len();
         self.reentry += 1;
@@ -62,7 +62,7 @@ impl Thread {
         let result = match entered {
             Ok(()) => self.execute(floor),
             Err(mut error) => {
-                error.locate(|| self.call_stack());
+                self.locate(&mut error);
                 self.unwind(floor);
                 Err(error)
             }
