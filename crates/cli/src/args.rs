@@ -29,6 +29,7 @@ enum Command {
     Test(commands::test::Args),
     Plan(commands::plan::Args),
     Explain(commands::explain::Args),
+    Ytt(commands::ytt::Args),
 }
 
 impl Cli {
@@ -45,6 +46,7 @@ impl Cli {
             Command::Test(args) => commands::test::run(args, env),
             Command::Plan(args) => commands::plan::run(args, env),
             Command::Explain(args) => commands::explain::run(args, env),
+            Command::Ytt(args) => commands::ytt::run(args, env),
         }
     }
 }

@@ -11,3 +11,4 @@ pub(crate) mod render;
 pub(crate) mod test;
 pub(crate) mod up;
 pub(crate) mod validate;
+pub(crate) mod ytt;

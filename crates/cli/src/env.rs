@@ -28,13 +28,18 @@ impl Env {
 
     /// Writes to the standard output. A closed pipe is reported as [`io::ErrorKind::BrokenPipe`].
     pub(crate) fn out(&self, text: &str) -> io::Result<()> {
-        write_all(&self.out, text)
+        self.out_bytes(text.as_bytes())
+    }
+
+    /// Writes bytes to the standard output, as [`Env::out`] does.
+    pub(crate) fn out_bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        write_all(&self.out, bytes)
     }
 
     /// Writes a message for people to the standard error. A failure is ignored: there is nowhere
     /// left to report it.
     pub(crate) fn err(&self, text: &str) {
-        let _ignored = write_all(&self.err, text);
+        let _ignored = write_all(&self.err, text.as_bytes());
     }
 
     /// Where state goes when the command line names no folder: `$XDG_STATE_HOME/carto`, else
@@ -44,11 +49,11 @@ impl Env {
     }
 }
 
-fn write_all(stream: &Mutex<Box<dyn Write + Send>>, text: &str) -> io::Result<()> {
+fn write_all(stream: &Mutex<Box<dyn Write + Send>>, bytes: &[u8]) -> io::Result<()> {
     let mut stream = stream
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    stream.write_all(text.as_bytes())?;
+    stream.write_all(bytes)?;
     stream.flush()
 }
 

@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     User,
     /// The machine or a configuration file is in the way: exit code 1.
     Config,
+    /// Everything was said already: exit code 1.
+    Reported,
     /// The reader of our output went away: success.
     BrokenPipe,
     /// There are changes, and whoever asked wants to know by the exit code: 2, without a message.
@@ -46,6 +48,11 @@ impl CommandError {
         Self::new(Kind::Changes, String::new())
     }
 
+    /// A failure whose message is printed already, in words that are not ours.
+    pub(crate) fn reported() -> Self {
+        Self::new(Kind::Reported, "")
+    }
+
     fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -67,6 +74,9 @@ impl CommandError {
         }
         if self.kind == Kind::Changes {
             return ExitCode::from(2);
+        }
+        if self.kind == Kind::Reported {
+            return ExitCode::from(1);
         }
         let label = if self.kind == Kind::Internal {
             "carto: internal error"

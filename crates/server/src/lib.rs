@@ -5,6 +5,7 @@
 //! what they do. The command line is its only user.
 
 mod apply;
+mod fetch;
 mod home;
 mod install;
 mod pod_logs;
@@ -21,6 +22,7 @@ pub use carto_controllers::{
     Controllers, Hop, RunError,
     metrics::{Distribution, Snapshot, Verb},
 };
+pub use fetch::fetch;
 pub use home::{Home, HomeConfig, StartError};
 pub use install::Installation;
 pub use remote::{RemoteError, remote_client, start_controllers};

@@ -4,7 +4,6 @@
 //! pkg/validations/validations_test.go.
 
 mod commands;
-pub(crate) mod disk;
 mod examples;
 mod go;
 

@@ -13,3 +13,4 @@ mod process;
 mod render;
 mod template_tests;
 mod up;
+mod ytt;

@@ -7,10 +7,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use carto_cli::disk::Disk;
 use carto_ytt::command;
 
 use super::super::Summary;
-use super::disk::Disk;
 
 /// What an invocation must give.
 enum Expected {
@@ -241,12 +241,13 @@ fn run(examples: &Path, case: &Case) -> Result<Result<(), String>> {
     };
     let disk = Disk {
         directory: examples.to_owned(),
-        stdin: if case.stdin.is_empty() {
+        stdin: Some(if case.stdin.is_empty() {
             Vec::new()
         } else {
             read(case.stdin)?
-        },
+        }),
         environment: words(case.environment),
+        ..Disk::default()
     };
     let outcome = command::main(&words(case.args), &disk, None);
     let stdout = String::from_utf8_lossy(&outcome.stdout);
