@@ -216,7 +216,7 @@ impl Api {
         set_finalizers(&mut new, &finalizers);
         admission::prepare_delete(call, &mut new);
         let grace = admission::grace_seconds(call, &old, options.grace_seconds);
-        let held = !admission::nothing_holds(call, &new) || grace > 0;
+        let held = grace > 0 || !admission::nothing_holds(call, &without_time(&new));
         if !held {
             if options.dry_run {
                 return Ok(answer(call, there.clone()));
@@ -323,6 +323,13 @@ fn finalizers_after(object: &Value, policy: Option<Propagation>) -> Vec<String> 
         Propagation::Orphan => finalizers.push(ORPHAN.to_owned()),
     }
     finalizers
+}
+
+/// The object as if it had been given no time to stop: whatever it was given before, it has none left.
+fn without_time(object: &Value) -> Value {
+    let mut object = object.clone();
+    meta::of(&mut object).remove("deletionGracePeriodSeconds");
+    object
 }
 
 fn set_finalizers(object: &mut Value, finalizers: &[String]) {
