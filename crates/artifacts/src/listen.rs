@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -96,6 +97,55 @@ impl Ports {
         }
     }
 
+    /// Forgets every port whose name begins like this.
+    pub fn forget_below(&self, prefix: &str) -> Result<(), ListenError> {
+        let mut noted = self.lock();
+        let before = noted.len();
+        noted.retain(|name, _port| !name.starts_with(prefix));
+        if noted.len() == before {
+            return Ok(());
+        }
+        self.write(&noted)
+    }
+
+    /// A port for a process that will listen by itself: the noted one, else one that is noted from now on.
+    ///
+    /// It lies where the system chooses none for connections and for port 0, so that nobody gets it by chance between
+    /// now and then; and the notes keep it from everybody of this home. One that somebody took on purpose is replaced.
+    pub async fn reserve(&self, name: &str) -> Result<u16, ListenError> {
+        if let Some(port) = self.get(name)
+            && bind(port).await.is_ok()
+        {
+            return Ok(port);
+        }
+        for port in self.candidates(name).await {
+            // Noted first, so that nobody else of this home tries the same one.
+            if !self.claim(name, port)? {
+                continue;
+            }
+            if bind(port).await.is_ok() {
+                return Ok(port);
+            }
+        }
+        self.forget(name)?;
+        Err(ListenError::Bind {
+            name: name.to_owned(),
+            port: 0,
+            source: io::Error::new(io::ErrorKind::AddrInUse, "every port is in use"),
+        })
+    }
+
+    /// Notes the port unless it is noted for somebody.
+    fn claim(&self, name: &str, port: u16) -> Result<bool, ListenError> {
+        let mut noted = self.lock();
+        if noted.values().any(|other| *other == port) {
+            return Ok(false);
+        }
+        noted.insert(name.to_owned(), port);
+        self.write(&noted)?;
+        Ok(true)
+    }
+
     /// The names noted, for taking stock.
     pub fn names(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
@@ -127,16 +177,29 @@ impl Ports {
                 _ => failed(port, source),
             });
         }
-        let listener = match bind(preferred).await {
-            Ok(listener) => listener,
-            Err(_) => bind(0).await.map_err(|source| failed(0, source))?,
-        };
-        let port = listener
-            .local_addr()
-            .map_err(|source| failed(0, source))?
-            .port();
-        self.set(name, port)?;
-        Ok(listener)
+        if preferred != 0
+            && let Ok(listener) = bind(preferred).await
+        {
+            self.set(name, preferred)?;
+            return Ok(listener);
+        }
+        for port in self.candidates(name).await {
+            if let Ok(listener) = bind(port).await {
+                self.set(name, port)?;
+                return Ok(listener);
+            }
+        }
+        Err(failed(0, io::ErrorKind::AddrInUse.into()))
+    }
+
+    /// Ports to try for a name. Different names of different homes begin at different places, so that homes of one
+    /// machine seldom meet.
+    async fn candidates(&self, name: &str) -> impl Iterator<Item = u16> + use<> {
+        let text = format!("{}/{name}", self.file.display());
+        let start = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        outside(&ephemeral().await, start)
     }
 
     /// Notes a port that was chosen elsewhere.
@@ -162,6 +225,37 @@ impl Ports {
             source,
         })
     }
+}
+
+/// Where the system takes ports from when nobody says which; its usual range when it does not tell.
+async fn ephemeral() -> RangeInclusive<u16> {
+    const USUAL: RangeInclusive<u16> = 32_768..=60_999;
+    let Ok(text) = tokio::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").await else {
+        return USUAL;
+    };
+    let mut numbers = text.split_whitespace().map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(first)), Some(Ok(last))) => first..=last,
+        _ => USUAL,
+    }
+}
+
+/// Ports that stay: below the range of the system, then above it, then, where it takes all, inside; each of them once,
+/// from a place that `start` decides.
+///
+/// Whoever asks for any port, or connects somewhere, gets one of the system's range: a port in it that nobody listens on
+/// for a moment (between two lives of a home) may be gone.
+fn outside(ephemeral: &RangeInclusive<u16>, start: u64) -> impl Iterator<Item = u16> + use<> {
+    /// Well-known services are below.
+    const FIRST: u16 = 20_000;
+    let below = FIRST..(*ephemeral.start()).max(FIRST);
+    let above = (*ephemeral.end()).max(FIRST).saturating_add(1)..u16::MAX;
+    let inside = (*ephemeral.start()).max(FIRST)..*ephemeral.end();
+    [below, above, inside].into_iter().flat_map(move |range| {
+        let skipped = usize::try_from(start % u64::try_from(range.len().max(1)).unwrap_or(1));
+        let skipped = skipped.unwrap_or(0);
+        range.clone().skip(skipped).chain(range.take(skipped))
+    })
 }
 
 async fn bind(port: u16) -> io::Result<TcpListener> {
@@ -258,6 +352,43 @@ mod tests {
                 .port(),
             port
         );
+    }
+
+    #[tokio::test]
+    async fn reserved_ports_differ_stay_and_lie_where_the_system_takes_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let ports = Ports::open(dir.path().join("ports.json")).unwrap();
+        let (a, b) = (
+            ports.reserve("pod/1/a").await.unwrap(),
+            ports.reserve("pod/1/b").await.unwrap(),
+        );
+        assert_ne!(a, b);
+        assert_eq!(ports.reserve("pod/1/a").await.unwrap(), a);
+        let range = ephemeral().await;
+        assert!(
+            !range.contains(&a) || range.contains(&20_000),
+            "{a} {range:?}"
+        );
+        // Somebody takes it on purpose.
+        let holder = bind(a).await.unwrap();
+        let other = ports.reserve("pod/1/a").await.unwrap();
+        assert!(other != a && other != b);
+        drop(holder);
+        ports.forget_below("pod/1/").unwrap();
+        assert_eq!(ports.names(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn ports_for_processes_avoid_the_range_of_the_system() {
+        let first = |range| outside(&range, 0).next();
+        assert_eq!(first(32_768..=60_999), Some(20_000));
+        assert_eq!(first(15_000..=60_999), Some(61_000));
+        assert_eq!(first(1024..=65_535), Some(20_000));
+        let mut all: Vec<u16> = outside(&(30_000..=60_000), 12_345).collect();
+        assert_ne!(all[0], 20_000);
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), usize::from(u16::MAX - 20_000 - 1));
     }
 
     #[tokio::test]
