@@ -12,9 +12,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::build::{BuildActor, Parts};
-use crate::config::{Actor, Config};
+use crate::config::{Actor, Config, Isolate};
+use crate::deploy;
 use crate::events::Events;
 use crate::git::GitActor;
+use crate::leftovers;
+use crate::process::{Isolation, Launcher};
 use crate::servers::Servers;
 
 /// Actors whose addresses are known and which do not work yet.
@@ -101,6 +104,21 @@ impl Actors {
             servers,
         } = self;
         let registry_host = servers.registry_host.clone();
+        let ended = leftovers::end(&config.state_dir);
+        if ended > 0 {
+            tracing::warn!(
+                ended,
+                "ended processes that a former life of this home left behind"
+            );
+        }
+        let launcher = Launcher {
+            internal: config.internal.clone(),
+            isolation: match config.isolate {
+                Isolate::AsFarAsPossible => Isolation::probe().await,
+                Isolate::Never => Isolation::Shared,
+            },
+            state: config.state_dir.display().to_string(),
+        };
         let events = Events::start(client.clone());
         // When one ends with an error, so do the others.
         let stop = cancel.child_token();
@@ -137,10 +155,16 @@ impl Actors {
         }
         if actors.contains(&Actor::Deploy) {
             let path = config.state_dir.join("images");
-            let images = Images::open(path.clone()).map_err(ActorsError::state(&path))?;
-            let stop = stop.clone();
+            let parts = deploy::Parts {
+                images: Images::open(path.clone()).map_err(ActorsError::state(&path))?,
+                state_dir: config.state_dir.clone(),
+                launcher,
+                logs: config.logs.clone(),
+                ports,
+            };
+            let (events, stop) = (events.clone(), stop.clone());
             work.spawn(async move {
-                crate::deploy::run(client, &config, ports, images, stop).await;
+                deploy::run(client, parts, &events, stop).await;
                 Ok(())
             });
         }

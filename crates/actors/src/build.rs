@@ -157,13 +157,7 @@ async fn images(actor: Arc<BuildActor>) {
         );
     }
     let stop = actor.stop.clone();
-    drive(
-        "build",
-        passes
-            .graceful_shutdown_on(stop.cancelled_owned())
-            .run(image::pass, after_error, actor),
-    )
-    .await;
+    drive("build", &stop, passes.run(image::pass, after_error, actor)).await;
 }
 
 async fn builds(actor: Arc<BuildActor>) {
@@ -171,7 +165,6 @@ async fn builds(actor: Arc<BuildActor>) {
     let stop = actor.stop.clone();
     let passes = Controller::new_with(api, watcher::Config::default(), actor.builds.clone())
         .with_config(controller::Config::default().concurrency(CONCURRENT_BUILDS))
-        .graceful_shutdown_on(stop.cancelled_owned())
         .run(run::pass, after_error, actor);
-    drive("build", passes).await;
+    drive("build", &stop, passes).await;
 }

@@ -65,6 +65,27 @@ pub struct Internal {
     pub args: Vec<String>,
 }
 
+impl Internal {
+    /// The words that run an internal command.
+    pub(crate) fn command(&self, name: &str) -> Vec<String> {
+        let program = self.program.display().to_string();
+        let mut words = vec![program];
+        words.extend(self.args.iter().cloned());
+        words.push(name.to_owned());
+        words
+    }
+}
+
+/// How far containers are kept apart from the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolate {
+    /// As far as the machine allows: namespaces of their own.
+    #[default]
+    AsFarAsPossible,
+    /// Not at all; for machines without namespaces, and to test what happens there.
+    Never,
+}
+
 /// Everything the actors need to know.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -76,6 +97,8 @@ pub struct Config {
     pub internal: Internal,
     /// Where the output of builds and apps goes; hand a clone to whoever serves `kubectl logs`.
     pub logs: Logs,
+    /// How far containers are kept apart.
+    pub isolate: Isolate,
 }
 
 impl Config {
@@ -87,6 +110,7 @@ impl Config {
             actors: Actor::ALL.into(),
             internal,
             logs,
+            isolate: Isolate::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use carto_artifacts::git::SecretKeys;
 use carto_artifacts::oci::credentials::{Credential, Keychain};
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{LocalObjectReference, Pod, Secret, ServiceAccount};
 use kube::{Api, Client, ResourceExt};
 use std::collections::BTreeMap;
 
@@ -57,6 +57,26 @@ impl Credentials {
         Credentials::named(client, namespace, &names).await.map(Ok)
     }
 
+    /// Those with which the images of a pod are pulled: its own, else those of its service account.
+    pub(crate) async fn for_pulling(client: &Client, pod: &Pod) -> Result<Credentials, PassError> {
+        let namespace = pod.namespace().unwrap_or_default();
+        let spec = pod.spec.as_ref();
+        let names = |list: &Option<Vec<LocalObjectReference>>| -> Vec<String> {
+            let list = list.iter().flatten();
+            list.map(|secret| secret.name.clone()).collect()
+        };
+        let own = spec.map(|spec| names(&spec.image_pull_secrets));
+        if let Some(own) = own.filter(|own| !own.is_empty()) {
+            return Credentials::named(client, &namespace, &own).await;
+        }
+        let account = spec.and_then(|spec| spec.service_account_name.clone());
+        let account = account.unwrap_or_else(|| "default".to_owned());
+        let api: Api<ServiceAccount> = Api::namespaced(client.clone(), &namespace);
+        let found = api.get_opt(&account).await?;
+        let shared = found.map(|account| names(&account.image_pull_secrets));
+        Credentials::named(client, &namespace, &shared.unwrap_or_default()).await
+    }
+
     /// Those with these names; missing ones are passed over, as the kubelet does.
     pub(crate) async fn named(
         client: &Client,
@@ -73,12 +93,6 @@ impl Credentials {
             }
         }
         Ok(found)
-    }
-
-    /// Both.
-    pub(crate) fn and(mut self, other: Credentials) -> Credentials {
-        self.secrets.extend(other.secrets);
-        self
     }
 
     /// Names and passwords for registries; with a note for every Secret that cannot be read.

@@ -90,9 +90,8 @@ impl GitActor {
         let passes = Controller::for_stream_with(trigger, reader, kind)
             .with_config(controller::Config::default().concurrency(CONCURRENT))
             .reconcile_on(actor.notices.changed())
-            .graceful_shutdown_on(cancel.cancelled_owned())
             .run(pass::pass, after_error, actor);
-        drive("git", passes).await;
+        drive("git", &cancel, passes).await;
     }
 
     fn work_folder(&self, namespace: &str, name: &str) -> PathBuf {

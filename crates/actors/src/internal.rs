@@ -5,6 +5,7 @@
 
 pub mod static_server;
 pub mod supervise;
+mod tie;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -22,6 +23,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match args.split_first() {
         Some((command, rest)) if command == "static-server" => static_server::main(rest),
         Some((command, _)) if command == "supervise" => supervise::main(),
+        Some((command, rest)) if command == "tie" => tie::main(rest),
         Some((command, _)) => usage(&format!("there is no internal command '{command}'")),
         None => usage("an internal command is missing"),
     }

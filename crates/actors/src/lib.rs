@@ -25,10 +25,12 @@ mod credentials;
 mod deploy;
 mod events;
 mod git;
+mod leftovers;
 mod names;
+mod process;
 mod servers;
 mod shell;
 
 pub use actors::{Actors, ActorsError, run};
-pub use config::{Actor, Config, Internal, ParseActorError};
+pub use config::{Actor, Config, Internal, Isolate, ParseActorError};
 pub use crds::crds;

@@ -173,6 +173,25 @@ impl Logs {
         }
     }
 
+    /// Forgets what pods wrote that are not alive.
+    pub(crate) fn retain(&self, is_alive: impl Fn(&str, &str) -> bool) {
+        let names = |folder: &Path| -> Vec<String> {
+            let entries = fs::read_dir(folder).into_iter().flatten();
+            entries
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .collect()
+        };
+        for namespace in names(&self.root) {
+            for pod in names(&self.root.join(&namespace)) {
+                if !is_alive(&namespace, &pod)
+                    && let Err(error) = self.remove(&namespace, &pod)
+                {
+                    tracing::warn!(%error, pod, "cannot remove the logs of a former pod");
+                }
+            }
+        }
+    }
+
     fn file(&self, namespace: &str, pod: &str, container: &str) -> Option<PathBuf> {
         let sound = is_name(namespace) && is_name(pod) && is_name(container);
         sound.then(|| {

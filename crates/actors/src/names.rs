@@ -3,6 +3,9 @@
 /// The node that containers of Deployments run on: this machine.
 pub(crate) const NODE: &str = "carto";
 
+/// On a Pod that only shows what somebody else does; no process belongs to it.
+pub(crate) const MIRROR: &str = "actors.carto.run/mirror-of";
+
 /// Hash of everything that went into a build; equal ones are not built twice.
 pub(crate) const IDENTITY: &str = "actors.carto.run/build-identity";
 

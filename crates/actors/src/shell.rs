@@ -197,9 +197,13 @@ pub(crate) fn after_error<K: ResourceExt, C>(
     Action::requeue(Duration::from_secs(2))
 }
 
-/// Drives a controller's stream; its errors are logged, they never end it.
+/// Drives a controller's stream until stopped; its errors are logged, they never end it.
+///
+/// A pass under way is dropped where it waits, as a crash would do: every prefix of a pass is safe. (The controllers'
+/// own graceful end never comes when it is asked for before their first list.)
 pub(crate) async fn drive<K, E>(
     actor: &'static str,
+    stop: &CancellationToken,
     stream: impl Stream<Item = Result<(ObjectRef<K>, Action), controller::Error<E, watcher::Error>>>,
 ) where
     K: kube::Resource,
@@ -207,7 +211,7 @@ pub(crate) async fn drive<K, E>(
     E: std::error::Error + 'static,
 {
     let mut stream = std::pin::pin!(stream);
-    while let Some(outcome) = stream.next().await {
+    while let Some(Some(outcome)) = stop.run_until_cancelled(stream.next()).await {
         match outcome {
             // An object that went away while its turn came.
             Ok(_) | Err(controller::Error::ObjectNotFound(_)) => {}

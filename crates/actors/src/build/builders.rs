@@ -54,9 +54,8 @@ pub(super) async fn run(client: Client, stop: CancellationToken) {
             watcher::Config::default(),
             kind,
         )
-        .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(pass, after_error, context);
-        drive("build", passes)
+        drive("build", &stop, passes)
     });
     join_all(controllers).await;
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::BuildActor;
 use crate::conditions::now;
-use crate::names::{NODE, child_name};
+use crate::names::{MIRROR, NODE, child_name};
 use crate::shell::{PassError, is_not_found};
 
 /// The only container; its log is the build's.
@@ -34,7 +34,7 @@ pub(super) async fn ensure(actor: &BuildActor, build: &DynamicObject) -> Result<
     let pod: Pod = serde_json::from_value(json!({
         "metadata": {
             "name": name_of(build), "namespace": namespace, "labels": labels,
-            "annotations": {"kubectl.kubernetes.io/default-container": CONTAINER},
+            "annotations": {"kubectl.kubernetes.io/default-container": CONTAINER, MIRROR: build.name_any()},
             "ownerReferences": build.controller_owner_ref(&actor.builds).map(|owner| vec![owner]),
         },
         "spec": {

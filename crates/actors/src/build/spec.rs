@@ -1,7 +1,5 @@
 //! `Image` and `Build` as we read them, in both served versions.
 
-use std::collections::BTreeMap;
-
 use carto_artifacts::digest::Digest;
 use kube::api::DynamicObject;
 use kube::{Resource, ResourceExt};

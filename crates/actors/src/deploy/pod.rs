@@ -1,312 +1,282 @@
-//! One replica: a Pod object, the processes of its containers, and what is said of them.
+//! Stands in for the kubelet: runs the containers of one Pod, says how they are, and ends them when the Pod is deleted.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-use carto_artifacts::{oci::credentials::Keychain, pull::Image};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Container, Pod};
-use kube::{
-    Api, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
-};
-use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::watch, time::Instant};
-use tokio_util::sync::CancellationToken;
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::{Resource, ResourceExt};
+use serde_json::Value;
+use tokio::sync::watch;
 
-use super::{
-    Shared,
-    probe::{PERIOD, Readiness},
-    process::{Isolation, Process},
-    service::Endpoint,
-};
-use crate::internal::{
-    static_server,
-    supervise::{EXIT_NO_OVERLAY, Root, Spec},
-};
+use super::container::{Ending, Finished, Replica};
+use super::deployment::delete_exactly;
+use super::environment::Objects;
+use super::service::Endpoint;
+use super::status::{Now, Seen, State};
+use super::{Shared, limits, volume};
+use crate::conditions::now;
+use crate::names::MIRROR;
 
-/// First pause before a container is started again, as the kubelet's.
-const FIRST_BACKOFF: Duration = Duration::from_secs(10);
-/// Longest pause.
-const LAST_BACKOFF: Duration = Duration::from_secs(300);
-/// A container that ran this long starts with the first pause again.
-const STEADY: Duration = Duration::from_secs(600);
-/// Longest time a process gets to end when its Pod says nothing.
-const GRACE: Duration = Duration::from_secs(10);
+/// Longest time a process gets to end, whatever its Pod says: nobody waits longer for a laptop.
+const LONGEST_GRACE: Duration = Duration::from_secs(30);
+/// The same when the home is stopped.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+/// Pause before volumes that could not be made are tried again.
+const VOLUME_RETRY: Duration = Duration::from_secs(5);
 
-/// What a replica says of itself.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Health {
-    /// Every container is ready.
-    pub(super) ready: bool,
-    /// Why not, when something is wrong.
-    pub(super) trouble: Option<String>,
+/// Why a pod's containers end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Why {
+    /// Somebody deleted the Pod, with this much time to end.
+    Deleted(Duration),
+    /// The Pod is no more.
+    Gone,
+    /// The home is stopped; the Pod stays.
+    Stopped,
 }
 
-/// Runs a replica until `stop`; then its processes and its Pod object are gone.
-pub(super) async fn run(
-    shared: Arc<Shared>,
-    pod: Pod,
-    health: watch::Sender<Health>,
-    stop: CancellationToken,
-) {
-    let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
-    let api = Api::<Pod>::namespaced(shared.client.clone(), &namespace);
-    let pod = match api.create(&PostParams::default(), &pod).await {
-        Ok(pod) => pod,
-        Err(error) => {
-            health.send_replace(Health {
-                ready: false,
-                trouble: Some(format!("cannot create the pod \"{name}\": {error}")),
-            });
-            return;
-        }
+/// Runs the pod until it is gone or the home is stopped; then none of its processes is left.
+pub(super) async fn follow(shared: Arc<Shared>, mut latest: watch::Receiver<Arc<Pod>>) {
+    let pod = Arc::clone(&latest.borrow_and_update());
+    let worker = Worker {
+        folder: shared.folder_of(&pod),
+        api: Api::namespaced(shared.client.clone(), &pod.namespace().unwrap_or_default()),
+        pod: &pod,
+        shared: &shared,
     };
-    let containers = pod
-        .spec
-        .as_ref()
-        .map(|spec| spec.containers.clone())
-        .unwrap_or_default();
-    let states: Vec<_> = containers
-        .iter()
-        .map(|container| watch::Sender::new(State::waiting(container, "ContainerCreating", "")))
-        .collect();
-    let work = join_all(containers.iter().zip(&states).map(|(container, state)| {
-        let (replica, stop) = (
-            Replica {
-                shared: &shared,
-                pod: &pod,
-                container,
-            },
-            &stop,
-        );
-        async move { replica.run(state, stop).await }
-    }));
-    let reporter = report(&api, &pod, &states, &health);
-    tokio::select! {
-        _ended = work => {}
-        () = reporter => {}
-    }
-    shared.backends.remove(&namespace, &name);
-    health.send_replace(Health::default());
-    let now = DeleteParams::default().grace_period(0);
-    match api.delete(&name, &now).await {
-        Ok(_) => {}
-        Err(kube::Error::Api(status)) if status.code == 404 => {}
-        Err(error) => tracing::warn!(%error, pod = name, "cannot delete the pod"),
-    }
-    if let Err(error) = shared.logs.remove(&namespace, &name) {
-        tracing::warn!(%error, pod = name, "cannot remove the logs");
-    }
-    let _scratch = tokio::fs::remove_dir_all(scratch(&shared, &namespace, &name)).await;
+    let why = if worker.has_nothing_to_run() {
+        asked_to_end(&shared, &mut latest).await
+    } else {
+        worker.run(&mut latest).await
+    };
+    worker.finish(why, &latest).await;
 }
 
-fn scratch(shared: &Shared, namespace: &str, name: &str) -> PathBuf {
-    shared
-        .state_dir
-        .join("containers")
-        .join(namespace)
-        .join(name)
-}
-
-/// What is known of one container; becomes its `containerStatuses` entry.
-#[derive(Debug, Clone, PartialEq)]
-struct State {
-    name: String,
-    image: String,
-    image_id: String,
-    ready: bool,
-    restarts: u32,
-    /// `waiting`, `running` or `terminated`.
-    state: Value,
-    last: Value,
-    /// What is wrong, for the Deployment's condition.
-    trouble: Option<String>,
-    endpoint: Option<Endpoint>,
-}
-
-impl State {
-    fn waiting(container: &Container, reason: &str, message: &str) -> Self {
-        Self {
-            name: container.name.clone(),
-            image: container.image.clone().unwrap_or_default(),
-            image_id: String::new(),
-            ready: false,
-            restarts: 0,
-            state: waiting(reason, message),
-            last: json!({}),
-            trouble: None,
-            endpoint: None,
-        }
-    }
-}
-
-fn waiting(reason: &str, message: &str) -> Value {
-    if message.is_empty() {
-        return json!({"waiting": {"reason": reason}});
-    }
-    json!({"waiting": {"reason": reason, "message": message}})
-}
-
-/// Writes the Pod's status whenever a container's state changes, and tells the Services.
-async fn report(
-    api: &Api<Pod>,
-    pod: &Pod,
-    states: &[watch::Sender<State>],
-    health: &watch::Sender<Health>,
-) {
-    let mut receivers: Vec<_> = states.iter().map(watch::Sender::subscribe).collect();
-    let mut written = Value::Null;
-    let started = jiff::Timestamp::now();
-    loop {
-        let seen: Vec<State> = receivers
-            .iter_mut()
-            .map(|receiver| receiver.borrow_and_update().clone())
-            .collect();
-        let status = status(&seen, started, &written);
-        if status != written {
-            let patch = Patch::Merge(json!({"status": status}));
-            match api
-                .patch_status(&pod.name_any(), &PatchParams::default(), &patch)
-                .await
-            {
-                Ok(_) => written = status,
-                Err(kube::Error::Api(gone)) if gone.code == 404 => return,
-                Err(error) => tracing::warn!(%error, "cannot write a pod's status"),
+/// Waits until there is a reason to end.
+async fn asked_to_end(shared: &Shared, latest: &mut watch::Receiver<Arc<Pod>>) -> Why {
+    let deleted = async {
+        loop {
+            if let Some(grace) = grace_of(&latest.borrow_and_update()) {
+                return Why::Deleted(grace);
+            }
+            if latest.changed().await.is_err() {
+                return Why::Gone;
             }
         }
-        health.send_if_modified(|health| {
-            let now = Health {
-                ready: seen.iter().all(|state| state.ready),
-                trouble: seen.iter().find_map(|state| state.trouble.clone()),
-            };
-            let changed = *health != now;
-            *health = now;
-            changed
-        });
-        let changes = receivers
-            .iter_mut()
-            .map(|receiver| Box::pin(receiver.changed()));
-        let (changed, ..) = futures::future::select_all(changes).await;
-        if changed.is_err() {
-            return;
-        }
+    };
+    tokio::select! {
+        biased;
+        () = shared.stop.cancelled() => Why::Stopped,
+        why = deleted => if shared.stop.is_cancelled() { Why::Stopped } else { why },
     }
 }
 
-fn status(states: &[State], started: jiff::Timestamp, before: &Value) -> Value {
-    let ready = states.iter().all(|state| state.ready);
-    let running = states
-        .iter()
-        .all(|state| state.state.get("running").is_some());
-    let statuses: Vec<Value> = states
-        .iter()
-        .map(|state| {
-            json!({
-                "name": state.name, "image": state.image, "imageID": state.image_id,
-                "ready": state.ready, "started": state.state.get("running").is_some(),
-                "restartCount": state.restarts, "state": state.state, "lastState": state.last
-            })
-        })
-        .collect();
-    let condition = |kind: &str, holds: bool| {
-        let word = if holds { "True" } else { "False" };
-        let old = before["conditions"].as_array().into_iter().flatten();
-        let since = old
-            .filter(|condition| condition["type"] == kind && condition["status"] == word)
-            .find_map(|condition| condition["lastTransitionTime"].as_str().map(str::to_owned))
-            .unwrap_or_else(|| format!("{:.0}", jiff::Timestamp::now()));
-        let mut condition = json!({"type": kind, "status": word, "lastTransitionTime": since});
-        if !holds {
-            condition["reason"] = json!("ContainersNotReady");
-        }
-        condition
-    };
-    json!({
-        "phase": if running { "Running" } else { "Pending" },
-        "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}], "hostIP": "127.0.0.1",
-        "startTime": format!("{started:.0}"),
-        "conditions": [
-            condition("PodScheduled", true), condition("Initialized", true),
-            condition("ContainersReady", ready), condition("Ready", ready)
-        ],
-        "containerStatuses": statuses
-    })
+/// The time a deleted pod has to end.
+fn grace_of(pod: &Pod) -> Option<Duration> {
+    pod.metadata.deletion_timestamp.as_ref()?;
+    let seconds = pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
+    let grace = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    Some(grace.min(LONGEST_GRACE))
 }
 
-/// One container of a replica.
-struct Replica<'a> {
+struct Worker<'a> {
     shared: &'a Shared,
     pod: &'a Pod,
+    api: Api<Pod>,
+    folder: PathBuf,
+}
+
+/// A container and what is known of it.
+struct Member<'a> {
     container: &'a Container,
+    state: watch::Sender<State>,
 }
 
-/// How one run of a container ended.
-enum End {
-    /// The replica is to stop.
-    Stopped,
-    /// The process ended by itself.
-    Exited(i32),
-    /// It never started.
-    Failed {
-        reason: &'static str,
-        message: String,
-    },
-}
+impl Worker<'_> {
+    fn has_nothing_to_run(&self) -> bool {
+        let phase = self
+            .pod
+            .status
+            .as_ref()
+            .and_then(|status| status.phase.as_deref());
+        let ended = matches!(phase, Some("Succeeded" | "Failed"));
+        ended || self.pod.annotations().contains_key(MIRROR) || grace_of(self.pod).is_some()
+    }
 
-impl Replica<'_> {
-    /// Runs the container again and again, with growing pauses, until `stop`.
-    async fn run(&self, state: &watch::Sender<State>, stop: &CancellationToken) {
-        let mut pause = FIRST_BACKOFF;
-        let mut first = true;
-        loop {
-            let begin = Instant::now();
-            let end = self.run_once(state, stop).await;
-            self.withdraw();
-            if begin.elapsed() > STEADY {
-                (pause, first) = (FIRST_BACKOFF, true);
-            }
-            match end {
-                End::Stopped => return,
-                End::Exited(code) => {
-                    let ended = terminated(code);
-                    state.send_modify(|state| {
-                        state.last = ended.clone();
-                        state.restarts += 1;
-                        state.ready = false;
-                        state.endpoint = None;
-                        state.state = ended;
-                        state.trouble = Some(self.exited(code));
-                    });
-                    // The kubelet starts again at once after the first end.
-                    if first {
-                        first = false;
-                        continue;
-                    }
-                    let message = format!(
-                        "back-off {}s restarting failed container={} pod={}",
-                        pause.as_secs(),
-                        self.container.name,
-                        self.pod.name_any()
-                    );
-                    state.send_modify(|state| state.state = waiting("CrashLoopBackOff", &message));
+    fn members<'p>(&'p self, init: bool) -> Vec<Member<'p>> {
+        let spec = self.pod.spec.as_ref();
+        let containers = spec.into_iter().flat_map(|spec| {
+            let inits = spec.init_containers.as_deref().unwrap_or_default();
+            if init { inits } else { &spec.containers }
+        });
+        let members = containers.map(|container| Member {
+            state: watch::Sender::new(State::of(self.pod, container, init)),
+            container,
+        });
+        members.collect()
+    }
+
+    async fn run(&self, latest: &mut watch::Receiver<Arc<Pod>>) -> Why {
+        let ignored = limits::without_effect(self.pod);
+        if !ignored.is_empty() {
+            let message = format!("without effect on this machine: {}", ignored.join(", "));
+            self.shared
+                .kubelet
+                .warning(self.pod, &(), "FieldsIgnored", &message);
+        }
+        let (inits, mains) = (self.members(true), self.members(false));
+        let (end, ending) = watch::channel(None);
+        let mut work = Box::pin(self.work(&inits, &mains, Ending(ending)));
+        let main = async {
+            let mut done = false;
+            let why = tokio::select! {
+                why = asked_to_end(self.shared, latest) => why,
+                () = &mut work => {
+                    done = true;
+                    asked_to_end(self.shared, latest).await
                 }
-                End::Failed { reason, message } => state.send_modify(|state| {
-                    state.ready = false;
-                    state.state = waiting(reason, &message);
-                    state.trouble = Some(format!("{}: {message}", self.container.name));
-                }),
+            };
+            self.withdraw();
+            if !done {
+                end.send_replace(Some(match why {
+                    Why::Deleted(grace) => grace,
+                    Why::Gone => Duration::ZERO,
+                    Why::Stopped => STOP_GRACE,
+                }));
+                work.await;
             }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => return,
-            }
-            pause = (pause * 2).min(LAST_BACKOFF);
+            why
+        };
+        tokio::select! {
+            why = main => why,
+            never = self.report(&inits, &mains) => match never {},
         }
     }
 
-    fn exited(&self, code: i32) -> String {
-        let (pod, name) = (self.pod.name_any(), &self.container.name);
-        format!("container \"{name}\" ended with code {code}: see kubectl logs {pod} -c {name}")
+    /// Makes the volumes, runs the init containers one after the other, then all others, until they ended for good.
+    async fn work(&self, inits: &[Member<'_>], mains: &[Member<'_>], mut ending: Ending) {
+        let objects = Objects {
+            client: &self.shared.client,
+            pod: self.pod,
+        };
+        let volumes = self.folder.join("volumes");
+        while let Err(problem) = self.volumes(&objects, &volumes).await {
+            for member in inits.iter().chain(mains) {
+                let waiting = Now::waiting("CreateContainerConfigError", &problem);
+                member.state.send_modify(|state| state.now = waiting);
+            }
+            self.shared
+                .kubelet
+                .warning(self.pod, &(), "FailedMount", &problem);
+            tokio::select! {
+                () = tokio::time::sleep(VOLUME_RETRY) => {}
+                _grace = ending.asked() => return,
+            }
+        }
+        let replica = |container| Replica {
+            shared: self.shared,
+            pod: self.pod,
+            container,
+            folder: &self.folder,
+            init: false,
+        };
+        for member in inits {
+            let one = Replica {
+                init: true,
+                ..replica(member.container)
+            };
+            match one.run(&member.state, ending.clone()).await {
+                Finished::Ended(0) => {}
+                // With `restartPolicy: Never` the pod has failed.
+                Finished::Ended(_) | Finished::Stopped => return,
+            }
+        }
+        join_all(mains.iter().map(|member| {
+            let (one, ending) = (replica(member.container), ending.clone());
+            async move { one.run(&member.state, ending).await }
+        }))
+        .await;
+    }
+
+    /// Volumes of kinds that are not possible here are told by the containers that mount them.
+    async fn volumes(&self, objects: &Objects<'_>, folder: &std::path::Path) -> Result<(), String> {
+        let mut pod = self.pod.clone();
+        if let Some(volumes) = pod.spec.as_mut().and_then(|spec| spec.volumes.as_mut()) {
+            volumes.retain(|volume| volume::unsupported(volume).is_none());
+        }
+        volume::prepare(
+            &Objects {
+                client: objects.client,
+                pod: &pod,
+            },
+            folder,
+        )
+        .await
+    }
+
+    /// Writes the Pod's status whenever a container's state changes, and tells the Services.
+    async fn report(&self, inits: &[Member<'_>], mains: &[Member<'_>]) -> std::convert::Infallible {
+        let subscribe = |members: &[Member<'_>]| -> Vec<_> {
+            members
+                .iter()
+                .map(|member| member.state.subscribe())
+                .collect()
+        };
+        let (mut init_states, mut main_states) = (subscribe(inits), subscribe(mains));
+        let policy = self
+            .pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.restart_policy.clone());
+        let policy = policy.unwrap_or_else(|| "Always".to_owned());
+        let started = now();
+        let mut written = Value::Null;
+        loop {
+            let look = |states: &mut Vec<watch::Receiver<State>>| {
+                let states = states.iter_mut();
+                states
+                    .map(|state| state.borrow_and_update().clone())
+                    .collect::<Vec<_>>()
+            };
+            let seen = Seen {
+                inits: look(&mut init_states),
+                mains: look(&mut main_states),
+            };
+            if seen.is_ready() && !self.shared.stop.is_cancelled() {
+                let ports: Vec<_> = seen.mains.iter().map(|state| state.port).collect();
+                self.shared.backends.add(Endpoint::of(self.pod, &ports));
+            } else {
+                self.withdraw();
+            }
+            let status = seen.status(&policy, &started, &written);
+            if status != written && self.write(&status).await {
+                written = status;
+            }
+            let changes = init_states.iter_mut().chain(&mut main_states);
+            let changes: Vec<_> = changes.map(|state| Box::pin(state.changed())).collect();
+            if changes.is_empty() {
+                return std::future::pending().await;
+            }
+            // The senders live as long as this future.
+            drop(futures::future::select_all(changes).await);
+        }
+    }
+
+    async fn write(&self, status: &Value) -> bool {
+        let patch = Patch::Merge(serde_json::json!({"status": status}));
+        let parameters = PatchParams::default();
+        let name = self.pod.name_any();
+        match self.api.patch_status(&name, &parameters, &patch).await {
+            Ok(_) => true,
+            Err(kube::Error::Api(gone)) if gone.code == 404 => true,
+            Err(error) => {
+                tracing::warn!(%error, pod = name, "cannot write a pod's status");
+                false
+            }
+        }
     }
 
     fn withdraw(&self) {
@@ -316,319 +286,51 @@ impl Replica<'_> {
             .remove(&namespace, &self.pod.name_any());
     }
 
-    async fn run_once(&self, state: &watch::Sender<State>, stop: &CancellationToken) -> End {
-        let reference = self.container.image.clone().unwrap_or_default();
-        let keys = Keychain::new();
-        let image = tokio::select! {
-            image = self.shared.images.pull(&reference, &keys) => image,
-            () = stop.cancelled() => return End::Stopped,
-        };
-        let image = match image {
-            Ok(image) => image,
-            Err(error) => {
-                return End::Failed {
-                    reason: "ErrImagePull",
-                    message: chain(&error),
-                };
-            }
-        };
-        state.send_modify(|state| state.image_id = image.digest.to_string());
-        let port = match free_port().await {
-            Ok(port) => port,
-            Err(error) => {
-                let message = format!("no free port on this machine: {error}");
-                return End::Failed {
-                    reason: "CreateContainerError",
-                    message,
-                };
-            }
-        };
-        let mut spec = match self.spec(&image, port).await {
-            Ok(spec) => spec,
-            Err(message) => {
-                return End::Failed {
-                    reason: "CreateContainerConfigError",
-                    message,
-                };
-            }
-        };
-        let end = self.run_process(&image, &spec, port, state, stop).await;
-        if !matches!(end, End::Exited(code) if code == i32::from(EXIT_NO_OVERLAY)) {
-            return end;
+    /// Clears up after the last process has ended.
+    async fn finish(&self, why: Why, latest: &watch::Receiver<Arc<Pod>>) {
+        if why == Why::Stopped {
+            return;
         }
-        // No overlays on this machine: the container gets a copy of the image.
-        let folder = self.scratch().join("root");
-        if let Err(error) = copy_tree(&image.root, &folder).await {
-            let message = format!("cannot copy the image: {error}");
-            return End::Failed {
-                reason: "CreateContainerError",
-                message,
-            };
-        }
-        spec.root = Some(Root::Folder(folder));
-        self.run_process(&image, &spec, port, state, stop).await
-    }
-
-    fn scratch(&self) -> PathBuf {
-        let namespace = self.pod.namespace().unwrap_or_default();
-        scratch(self.shared, &namespace, &self.pod.name_any()).join(&self.container.name)
-    }
-
-    async fn run_process(
-        &self,
-        image: &Image,
-        spec: &Spec,
-        port: u16,
-        state: &watch::Sender<State>,
-        stop: &CancellationToken,
-    ) -> End {
-        let failed = |message: String| End::Failed {
-            reason: "CreateContainerError",
-            message,
-        };
-        let namespace = self.pod.namespace().unwrap_or_default();
-        let name = self.pod.name_any();
-        let log = match self
-            .shared
-            .logs
-            .start(&namespace, &name, &self.container.name)
-        {
-            Ok(log) => log,
-            Err(error) => return failed(format!("cannot write the log: {error}")),
-        };
-        if let Err(error) = prepare(spec) {
-            return failed(format!("cannot prepare the container's folders: {error}"));
-        }
-        let internal = &self.shared.internal;
-        let started = Process::start(internal, self.shared.isolation, spec, &log).await;
-        let mut process = match started {
-            Ok(process) => process,
-            Err(error) => return failed(format!("cannot start the supervisor: {error}")),
-        };
-        let now = format!("{:.0}", jiff::Timestamp::now());
-        let running = json!({"running": {"startedAt": now}});
-        state.send_modify(|state| {
-            state.state = running;
-            state.image_id = image.digest.to_string();
-        });
-        let endpoint = Endpoint::of(self.pod, self.container, port);
-        let readiness = Readiness::of(self.container, port);
-        let mut ready = false;
-        loop {
-            tokio::select! {
-                code = process.ended() => return End::Exited(code),
-                () = stop.cancelled() => {
-                    self.stop_process(&mut process).await;
-                    return End::Stopped;
-                }
-                holds = look(&readiness, ready) => {
-                    if holds && !ready {
-                        ready = true;
-                        self.shared.backends.add(endpoint.clone());
-                        state.send_modify(|state| {
-                            state.ready = true;
-                            state.trouble = None;
-                        });
-                    }
-                }
+        if why != Why::Gone {
+            let now = DeleteParams::default().grace_period(0);
+            let pod = Arc::clone(&latest.borrow());
+            if let Err(error) = delete_exactly(&self.api, &*pod, now).await {
+                tracing::warn!(%error, pod = pod.name_any(), "cannot delete a pod");
             }
         }
+        self.shared.forget(self.pod).await;
+    }
+}
+
+impl Shared {
+    /// The folder of a pod: its volumes, and the changes of its containers to their images.
+    pub(super) fn folder_of(&self, pod: &Pod) -> PathBuf {
+        self.folder_by_uid(pod.meta().uid.as_deref().unwrap_or("unknown"))
     }
 
-    async fn stop_process(&self, process: &mut Process) {
-        self.withdraw();
-        let grace = self
-            .pod
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.termination_grace_period_seconds)
-            .and_then(|seconds| u64::try_from(seconds).ok())
-            .map_or(GRACE, Duration::from_secs)
-            .min(GRACE);
-        process.terminate().await;
-        if tokio::time::timeout(grace, process.ended()).await.is_err() {
-            process.kill().await;
+    pub(super) fn folder_by_uid(&self, uid: &str) -> PathBuf {
+        self.state_dir.join("containers").join(uid)
+    }
+
+    /// Removes what a pod left on disk.
+    async fn forget(&self, pod: &Pod) {
+        let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+        if let Err(error) = self.logs.remove(&namespace, &name) {
+            tracing::warn!(%error, pod = name, "cannot remove the logs");
+        }
+        let uid = pod.meta().uid.clone().unwrap_or_default();
+        self.forget_uid(&uid).await;
+    }
+
+    pub(super) async fn forget_uid(&self, uid: &str) {
+        if let Err(error) = self.ports.forget_below(&format!("pod/{uid}/")) {
+            tracing::warn!(%error, "cannot forget the ports of a pod");
+        }
+        match tokio::fs::remove_dir_all(self.folder_by_uid(uid)).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, pod = uid, "cannot remove the folder of a pod");
+            }
+            _ => {}
         }
     }
-
-    async fn spec(&self, image: &Image, port: u16) -> Result<Spec, String> {
-        let config = &image.config;
-        let mut command = self
-            .container
-            .command
-            .clone()
-            .unwrap_or_else(|| config.entrypoint.clone());
-        let args = match (&self.container.args, &self.container.command) {
-            (Some(args), _) => args.clone(),
-            (None, Some(_)) => Vec::new(),
-            (None, None) => config.cmd.clone(),
-        };
-        command.extend(args);
-        if command.is_empty() {
-            return Err("neither the image nor the container names a command".to_owned());
-        }
-        let client = &self.shared.client;
-        let from_image = &config.env;
-        let mut env =
-            super::environment::resolve(client, self.pod, self.container, from_image).await?;
-        env.entry("PATH".to_owned()).or_insert_with(|| {
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()
-        });
-        env.insert("HOSTNAME".to_owned(), self.pod.name_any());
-        env.insert("PORT".to_owned(), port.to_string());
-        env.insert("CARTO_LOOPBACK".to_owned(), "1".to_owned());
-        let workdir = self
-            .container
-            .working_dir
-            .clone()
-            .or_else(|| config.working_dir.clone())
-            .unwrap_or_default();
-        let mut spec = Spec {
-            command,
-            env,
-            workdir,
-            root: None,
-            mounts: Vec::new(),
-            user: None,
-            own_namespace: self.shared.isolation.has_root(),
-        };
-        if is_static_server(&spec.command) {
-            self.serve_statically(&mut spec, image);
-        } else if self.shared.isolation.has_root() {
-            spec.user = numeric_user(config.user.as_deref())
-                .filter(|_user| self.shared.isolation == Isolation::Namespaces);
-            spec.root = Some(self.overlay(image));
-        } else {
-            share_machine(&mut spec, image);
-        }
-        Ok(spec)
-    }
-
-    /// The file server of static images is this very program: it needs no root of its own, and
-    /// never leaves the folder that it serves.
-    fn serve_statically(&self, spec: &mut Spec, image: &Image) {
-        let internal = &self.shared.internal;
-        let asked: Vec<String> = spec
-            .command
-            .iter()
-            .skip_while(|word| *word != "static-server")
-            .cloned()
-            .collect();
-        spec.command = vec![internal.program.display().to_string()];
-        spec.command.extend(internal.args.iter().cloned());
-        spec.command.extend(asked);
-        let root = image.root.display().to_string();
-        spec.env
-            .insert(static_server::ROOT_VARIABLE.to_owned(), root);
-        "/".clone_into(&mut spec.workdir);
-    }
-
-    fn overlay(&self, image: &Image) -> Root {
-        let scratch = self.scratch();
-        Root::Overlay {
-            lower: image.root.clone(),
-            upper: scratch.join("upper"),
-            work: scratch.join("work"),
-            merged: scratch.join("merged"),
-        }
-    }
-}
-
-/// Looks at readiness after a moment; once ready, only rarely.
-async fn look(readiness: &Readiness, ready: bool) -> bool {
-    if ready {
-        return std::future::pending().await;
-    }
-    tokio::time::sleep(PERIOD).await;
-    readiness.holds().await
-}
-
-fn is_static_server(command: &[String]) -> bool {
-    command
-        .first()
-        .is_some_and(|program| program.ends_with("/carto"))
-        && command.iter().any(|word| word == "static-server")
-}
-
-fn numeric_user(user: Option<&str>) -> Option<(u32, u32)> {
-    let (user, group) = user?.split_once(':').unwrap_or((user?, ""));
-    let user = user.parse().ok()?;
-    Some((user, group.parse().unwrap_or(user)))
-}
-
-/// Without a root of its own the process is started from where its image lies.
-fn share_machine(spec: &mut Spec, image: &Image) {
-    if let Some(program) = spec.command.first_mut() {
-        let inside = image.root.join(program.trim_start_matches('/'));
-        if inside.is_file() {
-            *program = inside.display().to_string();
-        }
-    }
-    let workdir = image.root.join(spec.workdir.trim_start_matches('/'));
-    spec.workdir = workdir.display().to_string();
-}
-
-fn prepare(spec: &Spec) -> std::io::Result<()> {
-    if let Some(Root::Overlay {
-        upper,
-        work,
-        merged,
-        ..
-    }) = &spec.root
-    {
-        for folder in [upper, work, merged] {
-            std::fs::create_dir_all(folder)?;
-        }
-    }
-    Ok(())
-}
-
-async fn copy_tree(from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
-    if let Some(parent) = to.parent() {
-        tokio::fs::create_dir_all(parent).await?;
-    }
-    let output = tokio::process::Command::new("cp")
-        .arg("-a")
-        .arg(from)
-        .arg(to)
-        .output()
-        .await?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(std::io::Error::other(
-        String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-    ))
-}
-
-async fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))
-        .await?
-        .local_addr()?
-        .port())
-}
-
-fn terminated(code: i32) -> Value {
-    let reason = if code == 0 { "Completed" } else { "Error" };
-    let now = format!("{:.0}", jiff::Timestamp::now());
-    json!({"terminated": {"exitCode": code, "reason": reason, "finishedAt": now}})
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
-
-/// The labels of a Pod.
-pub(super) fn labels(pod: &Pod) -> BTreeMap<String, String> {
-    pod.labels().clone()
 }

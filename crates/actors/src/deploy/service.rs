@@ -10,7 +10,7 @@ use std::{
 };
 
 use carto_artifacts::listen::Ports;
-use k8s_openapi::api::core::v1::{Container, Pod, Service, ServicePort};
+use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::{
     Api, ResourceExt,
@@ -23,34 +23,50 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, pod};
+use super::Shared;
+use crate::names::URL;
 
 /// Connections that one port passes on at a time; more wait.
 const MAX_CONNECTIONS: usize = 1024;
 /// How long a connection waits for a backend.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Pause after a backend that refused a connection.
+const RETRY: Duration = Duration::from_millis(20);
 
-/// Where a ready container answers.
+/// Where a ready pod answers.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Endpoint {
     namespace: String,
     pod: String,
     labels: BTreeMap<String, String>,
-    /// Number and name of the container's first port, as it is declared.
-    declared: Option<(i32, Option<String>)>,
-    port: u16,
+    /// Declared ports: number, name, and where they really are.
+    declared: Vec<(i32, Option<String>, u16)>,
+    /// Where its first container listens.
+    first: Option<u16>,
 }
 
 impl Endpoint {
-    /// The endpoint of a container whose first port really is `port`.
-    pub(super) fn of(pod: &Pod, container: &Container, port: u16) -> Self {
-        let first = container.ports.as_ref().and_then(|ports| ports.first());
+    /// The endpoint of a pod; `ports` are where the first port of each of its containers really is.
+    pub(super) fn of(pod: &Pod, ports: &[Option<u16>]) -> Self {
+        let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+        let mut declared = Vec::new();
+        for (container, real) in containers.zip(ports) {
+            for (position, port) in container.ports.iter().flatten().enumerate() {
+                let moved = real.filter(|_port| position == 0);
+                let own = u16::try_from(port.container_port).ok();
+                declared.extend(
+                    moved
+                        .or(own)
+                        .map(|real| (port.container_port, port.name.clone(), real)),
+                );
+            }
+        }
         Self {
             namespace: pod.namespace().unwrap_or_default(),
             pod: pod.name_any(),
-            labels: pod::labels(pod),
-            declared: first.map(|port| (port.container_port, port.name.clone())),
-            port,
+            labels: pod.labels().clone(),
+            declared,
+            first: ports.iter().flatten().next().copied(),
         }
     }
 
@@ -63,24 +79,26 @@ impl Endpoint {
 
     /// Where a connection to `port` of a Service goes.
     fn target(&self, port: &ServicePort) -> Option<u16> {
+        if self.declared.is_empty() {
+            return self.first;
+        }
         let asked = port
             .target_port
             .clone()
             .unwrap_or(IntOrString::Int(port.port));
-        let Some((number, name)) = &self.declared else {
-            return Some(self.port);
-        };
-        match asked {
-            IntOrString::Int(asked) if asked == *number => Some(self.port),
-            IntOrString::Int(asked) => u16::try_from(asked).ok(),
-            IntOrString::String(asked) => {
-                (name.as_deref() == Some(asked.as_str())).then_some(self.port)
-            }
+        let found = self.declared.iter().find(|(number, name, _)| match &asked {
+            IntOrString::Int(asked) => asked == number,
+            IntOrString::String(asked) => name.as_deref() == Some(asked.as_str()),
+        });
+        match (found, asked) {
+            (Some((_, _, real)), _) => Some(*real),
+            (None, IntOrString::Int(asked)) => u16::try_from(asked).ok(),
+            (None, IntOrString::String(_)) => None,
         }
     }
 }
 
-/// All ready containers.
+/// All ready pods.
 #[derive(Debug, Default)]
 pub(super) struct Backends {
     endpoints: Mutex<Vec<Endpoint>>,
@@ -89,15 +107,19 @@ pub(super) struct Backends {
 }
 
 impl Backends {
-    /// A container became ready.
+    /// A pod is ready.
     pub(super) fn add(&self, endpoint: Endpoint) {
         let mut endpoints = self
             .endpoints
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if !endpoints.contains(&endpoint) {
-            endpoints.push(endpoint);
+        if endpoints.contains(&endpoint) {
+            return;
         }
+        endpoints
+            .retain(|there| there.namespace != endpoint.namespace || there.pod != endpoint.pod);
+        endpoints.push(endpoint);
+        drop(endpoints);
         self.changed.notify_waiters();
     }
 
@@ -149,11 +171,7 @@ impl Backends {
 }
 
 /// Serves one Service until it is gone.
-pub(super) async fn follow(
-    shared: Arc<Shared>,
-    ports: Ports,
-    mut latest: watch::Receiver<Arc<Service>>,
-) {
+pub(super) async fn follow(shared: Arc<Shared>, mut latest: watch::Receiver<Arc<Service>>) {
     let mut serving: Option<(Value, CancellationToken)> = None;
     loop {
         let service = Arc::clone(&latest.borrow_and_update());
@@ -166,7 +184,7 @@ pub(super) async fn follow(
                 stop.cancel();
             }
             let stop = CancellationToken::new();
-            let addresses = open(&shared, &ports, &service, &stop).await;
+            let addresses = open(&shared, &service, &stop).await;
             announce(&shared, &service, &addresses).await;
             serving = Some((wanted, stop));
         }
@@ -192,12 +210,7 @@ struct Address {
     place: Result<u16, String>,
 }
 
-async fn open(
-    shared: &Arc<Shared>,
-    ports: &Ports,
-    service: &Service,
-    stop: &CancellationToken,
-) -> Vec<Address> {
+async fn open(shared: &Arc<Shared>, service: &Service, stop: &CancellationToken) -> Vec<Address> {
     let spec = service.spec.clone().unwrap_or_default();
     let selector = spec.selector.unwrap_or_default();
     let mut addresses = Vec::new();
@@ -206,8 +219,8 @@ async fn open(
     }
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     for port in spec.ports.unwrap_or_default() {
-        let note = format!("service/{namespace}/{name}/{}", port.port);
-        let place = match listen(ports, &note).await {
+        let note = note(&namespace, &name, port.port);
+        let place = match listen(&shared.ports, &note).await {
             Ok((listener, number)) => {
                 let route = Route {
                     shared: Arc::clone(shared),
@@ -231,6 +244,11 @@ async fn open(
         });
     }
     addresses
+}
+
+/// Under which name the port of a Service is kept.
+pub(super) fn note(namespace: &str, service: &str, port: i32) -> String {
+    format!("service/{namespace}/{service}/{port}")
 }
 
 async fn listen(ports: &Ports, note: &str) -> Result<(TcpListener, u16), String> {
@@ -274,11 +292,17 @@ async fn accept(listener: TcpListener, route: Arc<Route>) {
 
 async fn pass_on(mut incoming: TcpStream, route: &Route) {
     let backends = &route.shared.backends;
-    let target = backends.wait(&route.namespace, &route.selector, &route.port);
-    let Ok(target) = tokio::time::timeout(PATIENCE, target).await else {
-        return;
+    let connected = async {
+        loop {
+            let target = backends.wait(&route.namespace, &route.selector, &route.port);
+            if let Ok(stream) = TcpStream::connect(("127.0.0.1", target.await)).await {
+                return stream;
+            }
+            // It ended a moment ago; the next one in turn may answer.
+            tokio::time::sleep(RETRY).await;
+        }
     };
-    let Ok(mut outgoing) = TcpStream::connect(("127.0.0.1", target)).await else {
+    let Ok(mut outgoing) = tokio::time::timeout(PATIENCE, connected).await else {
         return;
     };
     // Either side may hang up at any time.
@@ -339,9 +363,9 @@ async fn announce(shared: &Shared, service: &Service, addresses: &[Address]) {
         .as_ref()
         .ok()
         .map(|port| format!("http://127.0.0.1:{port}"));
-    let known = service.annotations().get("carto.run/url").cloned();
+    let known = service.annotations().get(URL).cloned();
     if url != known {
-        let patch = json!({"metadata": {"annotations": {"carto.run/url": url}}});
+        let patch = json!({"metadata": {"annotations": {URL: url}}});
         if let Err(error) = api.patch(&name, &parameters, &Patch::Merge(patch)).await {
             tracing::warn!(%error, service = name, "cannot note a service's address");
         }

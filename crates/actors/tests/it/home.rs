@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use carto_actors::{Actor, Actors, Config, Internal};
+use carto_actors::{Actor, Actors, Config, Internal, Isolate};
 use carto_apiserver::{ApiServer, UserInfo};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use kube::{Api, Client};
@@ -28,6 +28,10 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) async fn start(actors: &[Actor]) -> Home {
+        Home::start_with(actors, Isolate::AsFarAsPossible).await
+    }
+
+    pub(crate) async fn start_with(actors: &[Actor], isolate: Isolate) -> Home {
         // Every test may be the first of the process.
         drop(rustls::crypto::ring::default_provider().install_default());
         let dir = tempfile::tempdir().unwrap();
@@ -47,6 +51,7 @@ impl Home {
         };
         let mut config = Config::new(dir.path().join("state"), internal);
         config.actors = actors.iter().copied().collect::<BTreeSet<_>>();
+        config.isolate = isolate;
         let mut home = Home {
             dir,
             client,
@@ -203,4 +208,19 @@ pub(crate) fn git_repository(name: &str, url: &str) -> Value {
         "metadata": {"name": name, "namespace": "default"},
         "spec": {"url": url, "interval": "1h", "ref": {"branch": "main"}},
     })
+}
+
+/// Command lines of living processes that a home below this folder started.
+pub(crate) fn processes_of(folder: &Path) -> Vec<String> {
+    let mark = format!("CARTO_STATE_FOLDER={}", folder.display());
+    let read = |pid: &str, file: &str| {
+        let bytes = std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\0', " ")
+    };
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|pid| pid.parse::<u32>().is_ok() && read(pid, "environ").contains(&mark))
+        .map(|pid| read(&pid, "cmdline"))
+        .collect()
 }

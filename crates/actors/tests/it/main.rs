@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod build;
+mod deploy;
 mod git;
 mod home;
+mod image;
+mod supervise;

@@ -20,14 +20,14 @@ pub(super) fn enter(root: &Root, mounts: &[Mount]) -> Result<(), Failure> {
     } = root
     {
         mount_overlay(lower, upper, work, merged).map_err(|error| {
-            Failure::Say(EXIT_NO_OVERLAY, format!("cannot mount an overlay: {error}"))
+            Failure(EXIT_NO_OVERLAY, format!("cannot mount an overlay: {error}"))
         })?;
     }
     let root = root.path();
     prepare(root).map_err(Failure::setup("cannot prepare the container's folders"))?;
     for mount in mounts {
         bind(root, mount).map_err(|error| {
-            Failure::Say(
+            Failure(
                 EXIT_SETUP,
                 format!(
                     "cannot mount '{}' into the container: {error}",
@@ -44,7 +44,7 @@ pub(super) fn enter(root: &Root, mounts: &[Mount]) -> Result<(), Failure> {
 
 #[cfg(not(target_os = "linux"))]
 pub(super) fn enter(_: &Root, _: &[Mount]) -> Result<(), Failure> {
-    Err(Failure::Say(
+    Err(Failure(
         EXIT_SETUP,
         "this system has no mount namespaces".to_owned(),
     ))
