@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 /// How much is logged, and how.
 #[derive(clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     /// How much is logged
     #[arg(long, value_enum, ignore_case = true, default_value_t = Level::Info)]

@@ -229,8 +229,8 @@ fn with_id(text: &str, id: &str) -> String {
     while let Some(at) = rest.find("ID") {
         let (before, after) = (&rest[..at], &rest[at + 2..]);
         let inside = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let word =
-            !out.ends_with(inside) && !before.ends_with(inside) && !after.starts_with(inside);
+        let start = text.len() - rest.len() + at;
+        let word = !text[..start].ends_with(inside) && !after.starts_with(inside);
         out.push_str(before);
         out.push_str(if word { id } else { "ID" });
         rest = after;
