@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(crate) use builtin::resources as builtin_resources;
 pub(crate) use custom::{Custom, template};
 pub(crate) use order::compare_versions;
-pub(crate) use resource::{Extra, Resource, Rows, Scaling};
+pub(crate) use resource::{Extra, Resource, Rows, Scaling, Stored};
 
 /// A group and the versions in which it is served, best first.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ pub(crate) use status::{condition, is_true, set_condition};
 pub(crate) use validate::validate;
 
 use crate::admission::DEFINITIONS;
-use crate::catalogue::{Custom, Resource, Rows, Scaling};
+use crate::catalogue::{Custom, Resource, Rows, Scaling, Stored};
 use crate::meta;
 use crate::store::Key;
 
@@ -127,10 +127,10 @@ pub(crate) fn resources(definition: &Value) -> Vec<Arc<Resource>> {
     let Some(stored) = storage_version(definition) else {
         return vec![];
     };
-    versions(definition)
+    let compiled: Vec<(&Value, Arc<Custom>)> = versions(definition)
         .filter(|version| version["served"] == true || version["storage"] == true)
         .filter_map(|version| match Custom::compile(version) {
-            Ok(rules) => Some(Arc::new(resource(definition, version, stored, rules))),
+            Ok(rules) => Some((version, Arc::new(rules))),
             Err(error) => {
                 // It was accepted, so an older server with other limits wrote it.
                 let name = meta::text(definition, "name");
@@ -138,10 +138,27 @@ pub(crate) fn resources(definition: &Value) -> Vec<Arc<Resource>> {
                 None
             }
         })
-        .collect()
+        .collect();
+    let rules_of_stored = compiled
+        .iter()
+        .find(|(version, _)| version["storage"] == true)
+        .map(|(_, rules)| Arc::clone(rules));
+    let since = meta::text(definition, "resourceVersion").parse();
+    let of_stored = rules_of_stored.map(|rules| Stored {
+        rules,
+        since: since.unwrap_or(0),
+    });
+    let made = compiled.into_iter().map(|(version, rules)| {
+        let resource = resource(definition, version, stored, rules);
+        Arc::new(Resource {
+            stored: of_stored.clone(),
+            ..resource
+        })
+    });
+    made.collect()
 }
 
-fn resource(definition: &Value, version: &Value, stored: &str, rules: Custom) -> Resource {
+fn resource(definition: &Value, version: &Value, stored: &str, rules: Arc<Custom>) -> Resource {
     let spec = &definition["spec"];
     let names = &spec["names"];
     let text = |value: &Value| -> Arc<str> { value.as_str().unwrap_or_default().into() };
@@ -173,7 +190,8 @@ fn resource(definition: &Value, version: &Value, stored: &str, rules: Custom) ->
             vec![]
         },
         namespaced: spec["scope"] == "Namespaced",
-        rules: Arc::new(rules),
+        stored: None,
+        rules,
         has_status: version["subresources"].get("status").is_some(),
         scaling: scaling(&version["subresources"]["scale"]),
         extras: vec![],

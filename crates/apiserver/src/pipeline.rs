@@ -59,8 +59,8 @@ impl Outcome {
 /// JSON of a stored object in the version of `resource`: mostly the bytes as they are.
 pub(crate) fn json_of(object: &Object, resource: &Resource) -> Bytes {
     match resource.rows {
-        Rows::Stored | Rows::Virtual => object.json.clone(),
-        Rows::OtherVersion | Rows::Events => to_json(&resource.load(object)),
+        Rows::Stored | Rows::Virtual if !resource.is_dated(object) => object.json.clone(),
+        _ => to_json(&resource.load(object)),
     }
 }
 

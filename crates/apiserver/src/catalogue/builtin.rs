@@ -26,6 +26,7 @@ const CREATED_BY_REPLACE: &[&str] = &["Event", "Lease"];
 
 /// A delete of these answers with the object.
 const RETURNED_WHEN_DELETED: &[&str] = &[
+    "PersistentVolume",
     "PersistentVolumeClaim",
     "Pod",
     "ResourceQuota",
@@ -41,6 +42,7 @@ const RUN: &[&str] = &[
     "Job",
     "Pod",
     "ReplicaSet",
+    "ReplicationController",
     "StatefulSet",
 ];
 
@@ -60,6 +62,7 @@ const GENERATIONS: &[&str] = &[
     "PodDisruptionBudget",
     "PriorityClass",
     "ReplicaSet",
+    "ReplicationController",
     "StatefulSet",
 ];
 
@@ -100,6 +103,7 @@ fn resource(kind: &'static BuiltinKind) -> Resource {
             (_, true) => Rows::Virtual,
             _ => Rows::Stored,
         },
+        stored: None,
         rules: Arc::new(Builtin {
             kind,
             empty: OnceLock::new(),

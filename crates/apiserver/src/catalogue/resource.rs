@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::error::{GroupKind, GroupResource};
 use crate::kind::KindRules;
-use crate::store::{Draft, Key, Object};
+use crate::store::{Draft, Key, Object, Revision};
 
 /// How a version relates to what is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,14 @@ impl Extra {
     }
 }
 
+/// The version of a definition in which objects are stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) rules: Arc<dyn KindRules>,
+    /// When the definition changed last: objects that are older may have been written under other rules.
+    pub(crate) since: Revision,
+}
+
 /// A resource in a version that is served.
 #[derive(Debug)]
 pub(crate) struct Resource {
@@ -76,6 +84,8 @@ pub(crate) struct Resource {
     /// The `apiVersion` that is stored.
     pub(crate) stored_api_version: Arc<str>,
     pub(crate) rows: Rows,
+    /// For kinds of definitions.
+    pub(crate) stored: Option<Stored>,
     pub(crate) rules: Arc<dyn KindRules>,
     pub(crate) has_status: bool,
     pub(crate) scaling: Option<Scaling>,
@@ -92,6 +102,14 @@ pub(crate) struct Resource {
     pub(crate) inert: bool,
     /// A definition that is no longer to be used: a warning with every reply.
     pub(crate) deprecation: Option<String>,
+}
+
+impl Stored {
+    /// Drops fields that the stored version does not have.
+    fn prune(&self, value: &mut Value) {
+        // Only built-in kinds have fields of wrong types.
+        drop(self.rules.decode(value));
+    }
 }
 
 impl Resource {
@@ -137,8 +155,21 @@ impl Resource {
     /// A stored object in this version.
     pub(crate) fn load(&self, object: &Object) -> Value {
         let mut value = object.value();
+        if let Some(stored) = self.stored.as_ref().filter(|_| self.is_dated(object)) {
+            // What the definition no longer has is not seen, and new defaults are.
+            stored.prune(&mut value);
+            stored.rules.default(&mut value);
+            value["apiVersion"] = Value::from(&*self.stored_api_version);
+        }
         self.convert_from_stored(&mut value);
         value
+    }
+
+    /// Whether an object was written before its definition changed.
+    pub(crate) fn is_dated(&self, object: &Object) -> bool {
+        self.stored
+            .as_ref()
+            .is_some_and(|stored| object.revision < stored.since)
     }
 
     /// A tree as it is stored, in this version.
@@ -154,7 +185,12 @@ impl Resource {
     pub(crate) fn draft(&self, key: Key, mut value: Value) -> Draft {
         match self.rows {
             Rows::Stored | Rows::Virtual => {}
-            Rows::OtherVersion => value["apiVersion"] = Value::from(&*self.stored_api_version),
+            Rows::OtherVersion => {
+                value["apiVersion"] = Value::from(&*self.stored_api_version);
+                if let Some(stored) = &self.stored {
+                    stored.prune(&mut value);
+                }
+            }
             Rows::Events => crate::events::to_core_group(&mut value),
         }
         Draft::new(key, &value)

@@ -92,6 +92,71 @@ async fn versions_without_conversion_differ_in_their_name() {
     assert_eq!(watched[0]["object"]["apiVersion"], "demo.io/v1alpha1");
 }
 
+/// A definition whose versions `v1` and `v2` have these fields in `spec`; the second is stored if `stored` says so.
+fn things(v1: &Value, v2: &Value, stored: &str) -> Value {
+    let version = |name: &str, fields: &Value| {
+        json!({"name": name, "served": true, "storage": name == stored, "schema": {"openAPIV3Schema":
+            {"type": "object", "properties": {"spec": {"type": "object", "properties": fields}}}}})
+    };
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.demo.io"},
+        "spec": {"group": "demo.io", "scope": "Cluster",
+            "names": {"plural": "things", "kind": "Thing"},
+            "versions": [version("v1", v1), version("v2", v2)]},
+    })
+}
+
+#[tokio::test]
+async fn objects_are_read_by_the_schema_of_today() {
+    let server = server().await;
+    let api = sender(&server);
+    let text = json!({"type": "string"});
+    let before = json!({"old": text, "same": text});
+    api.post(DEFINITIONS, &things(&before, &before, "v1")).await;
+    established(&api, "things.demo.io").await;
+    let thing = json!({"apiVersion": "demo.io/v1", "kind": "Thing", "metadata": {"name": "a"},
+        "spec": {"old": "x", "same": "y"}});
+    let made = api.post("/apis/demo.io/v1/things", &thing).await;
+    assert_eq!(made.code, 201, "{}", made.text);
+    let after = json!({"same": text, "new": {"type": "string", "default": "z"}});
+    let definition = format!("{DEFINITIONS}/things.demo.io");
+    // Now the other version is stored.
+    let changed = things(&after, &after, "v2");
+    let patched = api.patch(&definition, "merge", &changed).await;
+    assert_eq!(patched.code, 200, "{}", patched.text);
+    for version in ["v1", "v2"] {
+        let path = format!("/apis/demo.io/{version}/things");
+        let expected = json!({"same": "y", "new": "z"});
+        eventually("the new schema is in use", || async {
+            api.get(&format!("{path}/a")).await.json()["spec"] == expected
+        })
+        .await;
+        let found = api.get(&path).await.json()["items"][0].clone();
+        assert_eq!(found["spec"], expected);
+        assert_eq!(found["apiVersion"], format!("demo.io/{version}"));
+        let seen = api.get(&format!("{path}?watch=1&timeoutSeconds=1")).await;
+        assert_eq!(seen.lines()[0]["object"], found);
+    }
+}
+
+#[tokio::test]
+async fn what_the_stored_version_does_not_have_is_not_kept() {
+    let server = server().await;
+    let api = sender(&server);
+    let text = json!({"type": "string"});
+    let (narrow, wide) = (json!({"a": text}), json!({"a": text, "b": text}));
+    api.post(DEFINITIONS, &things(&narrow, &wide, "v1")).await;
+    established(&api, "things.demo.io").await;
+    let thing = json!({"apiVersion": "demo.io/v2", "kind": "Thing", "metadata": {"name": "a"},
+        "spec": {"a": "x", "b": "y"}});
+    let made = api.post("/apis/demo.io/v2/things", &thing).await;
+    assert_eq!(made.code, 201, "{}", made.text);
+    let found = api.get("/apis/demo.io/v2/things/a").await.json();
+    assert_eq!(found["spec"], json!({"a": "x"}));
+}
+
 #[tokio::test]
 async fn taken_names_are_not_accepted() {
     let server = server().await;
