@@ -3,7 +3,8 @@
 //!
 //! The result is `crates/apiserver/data/builtin.json.gz`: discovery of the kinds that the server offers, their
 //! `OpenAPI` schemas without descriptions, and their Go types (which zero values are written, which names and
-//! numbers fields have in protobuf). Only kinds named in [`KEPT`] and what they refer to are kept.
+//! numbers fields have in protobuf). Only kinds named in [`KEPT`] and what they refer to are kept. The descriptions
+//! stand in `descriptions.json.gz`, because only documents need them.
 //!
 //! Needs `kubectl` (or `CARTO_TEST_KUBECTL`) and `go` on the path.
 
@@ -28,6 +29,7 @@ const KEPT: &[(&str, &str, &str, &[&str])] = &[
     ("", "v1", "namespaces", &["finalize", "status"]),
     ("", "v1", "nodes", &["status"]),
     ("", "v1", "persistentvolumeclaims", &["status"]),
+    ("", "v1", "persistentvolumes", &["status"]),
     (
         "",
         "v1",
@@ -41,6 +43,7 @@ const KEPT: &[(&str, &str, &str, &[&str])] = &[
             "status",
         ],
     ),
+    ("", "v1", "replicationcontrollers", &["scale", "status"]),
     ("", "v1", "resourcequotas", &["status"]),
     ("", "v1", "secrets", &[]),
     ("", "v1", "serviceaccounts", &["token"]),
@@ -136,7 +139,12 @@ pub(crate) fn run(kubeconfig: &Path) -> Result<()> {
         .as_str()
         .context("/version has no gitVersion")?;
     let (resources, group_versions) = discovery(&server)?;
-    let schemas = schemas(&server, &group_versions, &resources)?;
+    let mut schemas = schemas(&server, &group_versions, &resources)?;
+    let descriptions: Map<String, Value> = schemas
+        .iter()
+        .map(|(name, schema)| (name.clone(), described(schema)))
+        .collect();
+    schemas.values_mut().for_each(strip);
     let types = go_types::extract(&module_version(git_version)?, &roots(&schemas))?;
     let data = json!({
         "origin": format!("kube-apiserver {git_version}, k8s.io/api, k8s.io/apimachinery, \
@@ -145,19 +153,33 @@ pub(crate) fn run(kubeconfig: &Path) -> Result<()> {
         "schemas": schemas,
         "types": types,
     });
-    let path = data_folder().join("builtin.json.gz");
-    std::fs::create_dir_all(data_folder())?;
-    let bytes = compress(data.to_string().as_bytes())?;
-    std::fs::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
     eprintln!(
-        "{}: {} resources, {} schemas, {} types, {} bytes",
-        path.display(),
+        "{} resources, {} schemas, {} types",
         data["resources"].as_array().map_or(0, Vec::len),
         data["schemas"].as_object().map_or(0, Map::len),
         data["types"].as_object().map_or(0, Map::len),
-        bytes.len()
     );
+    write("builtin.json.gz", &data)?;
+    write("descriptions.json.gz", &Value::Object(descriptions))
+}
+
+fn write(name: &str, data: &Value) -> Result<()> {
+    let path = data_folder().join(name);
+    std::fs::create_dir_all(data_folder())?;
+    let bytes = compress(data.to_string().as_bytes())?;
+    std::fs::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    eprintln!("{}: {} bytes", path.display(), bytes.len());
     Ok(())
+}
+
+/// The descriptions of a schema, under an empty name, and of its properties.
+fn described(schema: &Value) -> Value {
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let all = properties.map(|(name, property)| (name.as_str(), property));
+    let texts = all
+        .chain([("", schema)])
+        .filter_map(|(name, of)| Some((name.to_owned(), of.get("description")?.clone())));
+    Value::Object(texts.collect())
 }
 
 fn data_folder() -> PathBuf {
@@ -289,11 +311,10 @@ fn schemas(
         if kept.contains_key(&name) {
             continue;
         }
-        let mut schema = all
+        let schema = all
             .get(&name)
             .with_context(|| format!("no schema {name}"))?
             .clone();
-        strip(&mut schema);
         references(&schema, &mut wanted);
         kept.insert(name, schema);
     }

@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 use carto_merge::smd::Schema;
 use serde_json::{Map, Value};
 
-pub(crate) use data::components;
+pub(crate) use data::{components, described_component};
 use types::StructId;
 
 use crate::error::FieldError;

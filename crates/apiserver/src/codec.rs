@@ -110,3 +110,14 @@ fn protobuf(body: &[u8], kind: &str) -> Result<Decoded, ApiError> {
         duplicates: vec![],
     })
 }
+
+/// What Go says of a text that is not base64.
+pub(crate) fn bad_base64(error: &base64::DecodeError, text: &str) -> String {
+    use base64::DecodeError::{InvalidByte, InvalidLastSymbol};
+    let at = match error {
+        InvalidByte(at, _) => *at,
+        InvalidLastSymbol(at, _) => *at,
+        _ => text.len() / 4 * 4,
+    };
+    format!("illegal base64 data at input byte {at}")
+}

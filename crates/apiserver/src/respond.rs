@@ -89,9 +89,12 @@ pub(crate) fn object(
         Shape::Partial => to_json(&partial(&object.value(resource), form.meta_version)),
         Shape::Table => {
             let value = object.value(resource);
-            let revision = value["metadata"]["resourceVersion"].clone();
             let mut table = table::new(resource, form.meta_version);
-            table["metadata"] = json!({"resourceVersion": revision});
+            // A rehearsed create has no revision.
+            table["metadata"] = match value["metadata"].get("resourceVersion") {
+                Some(revision) => json!({"resourceVersion": revision}),
+                None => json!({}),
+            };
             table["rows"] = json!([table::row(call, &value, form.meta_version)]);
             to_json(&table)
         }

@@ -54,6 +54,35 @@ pub(crate) fn components() -> &'static Map<String, Value> {
     &data().schemas
 }
 
+/// Returns the descriptions of schemas, under an empty name, and of their properties. Only documents need them.
+fn descriptions() -> &'static Map<String, Value> {
+    static DESCRIPTIONS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
+        let compressed = include_bytes!("../../data/descriptions.json.gz");
+        let reader = GzDecoder::new(&compressed[..]).take(SIZE_MAX_BYTES);
+        serde_json::from_reader(reader)
+            .expect("data/descriptions.json.gz is made by xtask and checked by a test")
+    });
+    &DESCRIPTIONS
+}
+
+/// Returns a schema as it is published, with its descriptions.
+pub(crate) fn described_component(name: &str) -> Option<Value> {
+    let mut schema = components().get(name)?.clone();
+    let texts = descriptions().get(name).and_then(Value::as_object);
+    for (property, text) in texts.into_iter().flatten() {
+        let of = match property.as_str() {
+            "" => Some(&mut schema),
+            property => schema
+                .get_mut("properties")
+                .and_then(|properties| properties.get_mut(property)),
+        };
+        if let Some(Value::Object(of)) = of {
+            of.insert("description".to_owned(), text.clone());
+        }
+    }
+    Some(schema)
+}
+
 pub(super) fn kinds() -> Vec<BuiltinKind> {
     data().resources.iter().map(kind).collect()
 }

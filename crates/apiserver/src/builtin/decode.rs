@@ -315,16 +315,7 @@ fn bytes(text: &str) -> Result<Value, String> {
     let compact: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
     match engine.decode(&compact) {
         Ok(decoded) => Ok(Value::String(engine.encode(decoded))),
-        Err(base64::DecodeError::InvalidByte(at, _)) => {
-            Err(format!("illegal base64 data at input byte {at}"))
-        }
-        Err(base64::DecodeError::InvalidLastSymbol(at, _)) => {
-            Err(format!("illegal base64 data at input byte {at}"))
-        }
-        Err(_) => Err(format!(
-            "illegal base64 data at input byte {}",
-            compact.len() / 4 * 4
-        )),
+        Err(error) => Err(crate::codec::bad_base64(&error, &compact)),
     }
 }
 

@@ -62,6 +62,10 @@ fn of(kind: &str) -> Table {
             "Name|Status|Roles|Age|Version|+Internal-IP|+External-IP|+OS-Image|+Kernel-Version|+Container-Runtime",
             cells::node,
         ),
+        "PersistentVolume" => (
+            "Name|Capacity|Access Modes|Reclaim Policy|Status|Claim|StorageClass|VolumeAttributesClass|Reason|Age|+VolumeMode",
+            cells::volume,
+        ),
         "PersistentVolumeClaim" => (
             "Name|Status|Volume|Capacity|Access Modes|StorageClass|VolumeAttributesClass|Age|+VolumeMode",
             cells::claim,
@@ -78,7 +82,7 @@ fn of(kind: &str) -> Table {
             "Name|Value:integer|Global-Default:boolean|Age|PreemptionPolicy",
             cells::priority_class,
         ),
-        "ReplicaSet" => (
+        "ReplicaSet" | "ReplicationController" => (
             "Name|Desired:integer|Current:integer|Ready:integer|Age|+Containers|+Images|+Selector",
             cells::replica_set,
         ),

@@ -64,6 +64,8 @@ fn main(group: &str, kind: &str, new: &At<'_>, old: Option<&At<'_>>, problems: &
         ("", "Pod") => pods::pod(new, old, problems),
         ("", "Service") => services::service(new, old, problems),
         ("", "Endpoints") => networking::endpoints(new, problems),
+        ("", "PersistentVolume") => storage::volume(new, old, problems),
+        ("", "ReplicationController") => workloads::replication_controller(new, problems),
         ("", "PersistentVolumeClaim") => storage::claim(new, old, problems),
         ("", "ResourceQuota") => policy::quota(new, old, problems),
         ("", "LimitRange") => policy::limit_range(new, problems),

@@ -10,10 +10,14 @@ use crate::catalogue::Resource;
 pub(super) const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.";
 const REFERENCE: &str = "#/components/schemas/";
 
+// What upstream says of the fields that every object has.
 const API_VERSION: &str = "APIVersion defines the versioned schema of this representation of an \
-    object.";
-const KIND: &str = "Kind is the name of the resource that this object represents, in CamelCase.";
-const METADATA: &str = "Standard metadata of every object.";
+    object. Servers should convert recognized schemas to the latest internal value, and may reject \
+    unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources";
+const KIND: &str = "Kind is a string value representing the REST resource this object represents. \
+    Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In \
+    CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
+const METADATA: &str = "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
 /// Schemas by name.
 #[derive(Default)]
@@ -94,14 +98,13 @@ impl Collection {
 
     /// Adds everything that is referred to; what the data does not have is left out.
     pub(super) fn finish(mut self) -> Map<String, Value> {
-        let components = builtin::components();
         while let Some(name) = self.wanted.pop_first() {
-            let Some(schema) = components.get(&name) else {
+            let Some(schema) = builtin::described_component(&name) else {
                 continue;
             };
             let mut found = vec![];
-            references(schema, &mut found);
-            self.schemas.insert(name, schema.clone());
+            references(&schema, &mut found);
+            self.schemas.insert(name, schema);
             for name in found {
                 self.want(&name);
             }

@@ -103,9 +103,10 @@ fn decode_token(text: &str, query: &Query) -> Result<Token, ApiError> {
             "specifying resource version is not allowed when using continue".into(),
         ));
     }
+    let encoded = text.trim_end_matches('=');
     let bytes = URL_SAFE_NO_PAD
-        .decode(text.trim_end_matches('='))
-        .map_err(|error| bad(error.to_string()))?;
+        .decode(encoded)
+        .map_err(|error| bad(crate::codec::bad_base64(&error, encoded)))?;
     let token: Token = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
     if token.v != VERSION || token.rv == 0 || token.rv < -1 {
         return Err(bad("unrecognized encoded version".into()));

@@ -76,7 +76,16 @@ fn set(object: &mut Value, path: &[String], value: Value) {
 /// A `LabelSelector` as text, terms sorted.
 fn selector_text(selector: &Value) -> String {
     let mut terms: Vec<String> = vec![];
-    for (key, value) in selector["matchLabels"].as_object().into_iter().flatten() {
+    let is_label_selector = ["matchLabels", "matchExpressions"]
+        .iter()
+        .any(|field| selector.get(field).is_some_and(|part| !part.is_string()));
+    // Replication controllers select by labels alone.
+    let wanted = if is_label_selector {
+        &selector["matchLabels"]
+    } else {
+        selector
+    };
+    for (key, value) in wanted.as_object().into_iter().flatten() {
         terms.push(format!("{key}={}", value.as_str().unwrap_or_default()));
     }
     for expression in selector["matchExpressions"]

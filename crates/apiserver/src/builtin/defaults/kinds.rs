@@ -19,6 +19,8 @@ pub(super) fn apply(type_name: &str, fields: &mut Fields) {
         "api.core.v1.PersistentVolumeClaim" => {
             set_text(nested(fields, "status"), "phase", "Pending");
         }
+        "api.core.v1.PersistentVolume" => volume(fields),
+        "api.core.v1.ReplicationController" => replication_controller(fields),
         "api.core.v1.PersistentVolumeClaimSpec" => set(fields, "volumeMode", "Filesystem"),
         "api.core.v1.LimitRangeItem" => limit_range_item(fields),
         "api.core.v1.NodeStatus" => {
@@ -132,6 +134,34 @@ fn service(fields: &mut Fields) {
     }
     if kind == "LoadBalancer" {
         set(spec, "allocateLoadBalancerNodePorts", true);
+    }
+}
+
+fn volume(fields: &mut Fields) {
+    set_text(nested(fields, "status"), "phase", "Pending");
+    let spec = nested(fields, "spec");
+    set_text(spec, "persistentVolumeReclaimPolicy", "Retain");
+    set(spec, "volumeMode", "Filesystem");
+}
+
+fn replication_controller(fields: &mut Fields) {
+    let spec = nested(fields, "spec");
+    set(spec, "replicas", 1);
+    let labels = spec
+        .get("template")
+        .and_then(|template| template.pointer("/metadata/labels"))
+        .cloned();
+    let Some(labels) = labels else { return };
+    let is_empty = |fields: &Fields, name: &str| {
+        let map = fields.get(name).and_then(Value::as_object);
+        map.is_none_or(serde_json::Map::is_empty)
+    };
+    if is_empty(spec, "selector") {
+        spec.insert("selector".to_owned(), labels.clone());
+    }
+    let metadata = nested(fields, "metadata");
+    if is_empty(metadata, "labels") {
+        metadata.insert("labels".to_owned(), labels);
     }
 }
 

@@ -476,42 +476,77 @@ pub(super) fn node(row: &Row<'_>) -> Cells {
     ]
 }
 
-pub(super) fn claim(row: &Row<'_>) -> Cells {
+/// Modes of access in short, in the order in which they are always told.
+fn access_modes(given: &[Value]) -> String {
     const MODES: [(&str, &str); 4] = [
         ("ReadWriteOnce", "RWO"),
         ("ReadOnlyMany", "ROX"),
         ("ReadWriteMany", "RWX"),
         ("ReadWriteOncePod", "RWOP"),
     ];
+    let modes: Vec<&str> = MODES
+        .into_iter()
+        .filter(|(mode, _)| given.iter().any(|given| given == mode))
+        .map(|(_, short)| short)
+        .collect();
+    modes.join(",")
+}
+
+/// The class of storage that a volume or a claim names.
+fn storage_class_of<'a>(row: &'a Row<'_>) -> &'a str {
+    let beta = "/metadata/annotations/volume.beta.kubernetes.io~1storage-class";
+    row.text_or(beta, row.text("/spec/storageClassName"))
+}
+
+pub(super) fn volume(row: &Row<'_>) -> Cells {
+    let claim = row.value("/spec/claimRef");
+    let claim = match claim {
+        Value::Null => String::new(),
+        claim => format!("{}/{}", text(&claim["namespace"]), text(&claim["name"])),
+    };
+    let phase = if row.is_deleting() {
+        "Terminating"
+    } else {
+        row.text("/status/phase")
+    };
+    vec![
+        row.name(),
+        row.text_or("/spec/capacity/storage", "0").into(),
+        access_modes(row.items("/spec/accessModes")).into(),
+        row.text("/spec/persistentVolumeReclaimPolicy").into(),
+        phase.into(),
+        claim.into(),
+        storage_class_of(row).into(),
+        row.text_or("/spec/volumeAttributesClassName", "<unset>")
+            .into(),
+        row.text("/status/reason").into(),
+        row.created(),
+        row.text_or("/spec/volumeMode", "<unset>").into(),
+    ]
+}
+
+pub(super) fn claim(row: &Row<'_>) -> Cells {
     let phase = if row.is_deleting() {
         "Terminating"
     } else {
         row.text("/status/phase")
     };
     let volume = row.text("/spec/volumeName");
-    let modes = row.items("/status/accessModes");
-    let modes: Vec<&str> = MODES
-        .into_iter()
-        .filter(|(mode, _)| modes.iter().any(|given| given == mode))
-        .map(|(_, short)| short)
-        .collect();
     let (capacity, modes) = if volume.is_empty() {
         ("", String::new())
     } else {
         (
             row.text_or("/status/capacity/storage", "0"),
-            modes.join(","),
+            access_modes(row.items("/status/accessModes")),
         )
     };
-    let beta = "/metadata/annotations/volume.beta.kubernetes.io~1storage-class";
-    let class = row.text_or(beta, row.text("/spec/storageClassName"));
     vec![
         row.name(),
         phase.into(),
         volume.into(),
         capacity.into(),
         modes.into(),
-        class.into(),
+        storage_class_of(row).into(),
         row.text_or("/spec/volumeAttributesClassName", "<unset>")
             .into(),
         row.created(),

@@ -128,7 +128,16 @@ pub(super) fn labels(map: &Value) -> String {
 
 fn selector(selector: &Value) -> String {
     let text = |value: &'_ Value| value.as_str().unwrap_or_default().to_owned();
-    let pairs: Vec<(String, String)> = selector["matchLabels"]
+    let is_label_selector = ["matchLabels", "matchExpressions"]
+        .iter()
+        .any(|field| selector.get(field).is_some_and(|part| !part.is_string()));
+    // Replication controllers select by labels alone.
+    let wanted = if is_label_selector {
+        &selector["matchLabels"]
+    } else {
+        selector
+    };
+    let pairs: Vec<(String, String)> = wanted
         .as_object()
         .into_iter()
         .flatten()

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::at::At;
 use super::problems::Problems;
 use super::{labels, resources};
+use crate::error::FieldError;
 use crate::names;
 
 const MODES: &[&str] = &[
@@ -17,6 +18,102 @@ const MODES: &[&str] = &[
     "ReadWriteOncePod",
 ];
 const PARAMETERS_MAX: usize = 512;
+
+/// How volumes are told apart.
+const SOURCES: &[&str] = &[
+    "hostPath",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "glusterfs",
+    "flocker",
+    "nfs",
+    "rbd",
+    "quobyte",
+    "cephfs",
+    "iscsi",
+    "cinder",
+    "fc",
+    "flexVolume",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "scaleIO",
+    "local",
+    "storageos",
+    "csi",
+];
+
+/// Differs: of a source, only that it is there and stays.
+pub(super) fn volume(new: &At<'_>, old: Option<&At<'_>>, problems: &mut Problems) {
+    let spec = new.get("spec");
+    let (modes, capacity) = (spec.get("accessModes"), spec.get("capacity"));
+    access_modes(&modes, "", problems);
+    if capacity.is_empty() {
+        problems.required(&capacity, "");
+    }
+    if !capacity.get("storage").is_set() || capacity.len() > 1 {
+        let (path, value) = (&*capacity.path, capacity.value.clone());
+        problems.push(FieldError::not_supported(path, value, &["storage"]));
+    }
+    for (_, amount) in capacity.entries() {
+        if amount
+            .quantity()
+            .is_some_and(|amount| !amount.is_positive())
+        {
+            problems.invalid(&amount, "must be greater than zero");
+        }
+    }
+    let policy = spec.get("persistentVolumeReclaimPolicy");
+    if !policy.is_empty() {
+        problems.known(&policy, &["Delete", "Recycle", "Retain"]);
+    }
+    let mut sources = SOURCES.iter().filter(|source| spec.get(source).is_set());
+    if sources.next().is_none() {
+        problems.required(&spec, "must specify a volume type");
+    }
+    for source in sources {
+        let detail = "may not specify more than 1 volume type";
+        problems.forbidden(&spec.get(source), detail);
+    }
+    let class = spec.get("storageClassName");
+    if !class.is_empty() {
+        problems.subdomain(&class);
+    }
+    let mode = spec.get("volumeMode");
+    if mode.is_set() {
+        problems.known(&mode, &["Block", "Filesystem"]);
+    }
+    let Some(before) = old.map(|old| old.get("spec")) else {
+        return;
+    };
+    let is_changed = |source: &&str| spec.get(source).value != before.get(source).value;
+    if SOURCES.iter().any(is_changed) {
+        let told = spec.told_at("spec.persistentvolumesource");
+        let detail = "spec.persistentvolumesource is immutable after creation\n";
+        problems.forbidden(&told, detail);
+    }
+    problems.immutable(&mode.told_at("volumeMode"), &before.get("volumeMode"));
+}
+
+fn access_modes(modes: &At<'_>, missing: &str, problems: &mut Problems) {
+    if modes.is_empty() {
+        problems.required(modes, missing);
+    }
+    for mode in modes.items() {
+        problems.known(&mode.told_at(&*modes.path), MODES);
+    }
+    let has = |wanted: bool| {
+        modes
+            .items()
+            .any(|mode| (mode.text() == "ReadWriteOncePod") == wanted)
+    };
+    if has(true) && has(false) {
+        let detail = "may not use ReadWriteOncePod with other access modes";
+        problems.forbidden(modes, detail);
+    }
+}
 
 pub(super) fn claim(new: &At<'_>, old: Option<&At<'_>>, problems: &mut Problems) {
     let spec = new.get("spec");
@@ -64,22 +161,8 @@ fn fixed(spec: &At<'_>, before: &At<'_>, is_bound: bool) -> Value {
 
 pub(super) fn claim_spec(at: &At<'_>, problems: &mut Problems) {
     let modes = at.get("accessModes");
-    if modes.is_empty() {
-        problems.required(&modes, "at least 1 access mode is required");
-    }
+    access_modes(&modes, "at least 1 access mode is required", problems);
     labels::selector(&at.get("selector"), problems);
-    for mode in modes.items() {
-        problems.known(&mode.told_at(&*modes.path), MODES);
-    }
-    let has = |wanted: bool| {
-        modes
-            .items()
-            .any(|mode| (mode.text() == "ReadWriteOncePod") == wanted)
-    };
-    if has(true) && has(false) {
-        let detail = "may not use ReadWriteOncePod with other access modes";
-        problems.forbidden(&modes, detail);
-    }
     let size = at
         .get("resources")
         .get("requests")

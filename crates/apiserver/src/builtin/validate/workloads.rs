@@ -40,6 +40,28 @@ pub(super) fn replica_set(new: &At<'_>, old: Option<&At<'_>>, problems: &mut Pro
     }
 }
 
+pub(super) fn replication_controller(new: &At<'_>, problems: &mut Problems) {
+    let spec = new.get("spec");
+    let (selector, template) = (spec.get("selector"), spec.get("template"));
+    problems.not_negative(&spec.get("minReadySeconds"));
+    if selector.is_empty() {
+        problems.required(&selector, "");
+    }
+    problems.not_negative(&spec.get("replicas"));
+    if !template.is_set() {
+        return problems.required(&template, "");
+    }
+    let own = template.get("metadata").get("labels");
+    if selector
+        .entries()
+        .any(|(key, value)| own.get(key).value != value.value)
+    {
+        problems.invalid(&own, UNSELECTED);
+    }
+    pods::template(&template, &[], problems);
+    always_running(&template, "ReplicationController", problems);
+}
+
 /// A selector and a template that it selects, as deployments and their replica sets have them.
 fn selected_template(spec: &At<'_>, kind: &str, not_one: &str, problems: &mut Problems) {
     let (selector, template) = (spec.get("selector"), spec.get("template"));

@@ -226,6 +226,7 @@ fn collection(object: &Value) -> String {
         "ClusterRoleBinding",
         "CustomResourceDefinition",
         "Namespace",
+        "PersistentVolume",
         "PriorityClass",
         "StorageClass",
     ];
