@@ -492,11 +492,11 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over blanks, line ends and comments; the comments are kept.
+    ///
+    /// A byte order mark is content but for the first of a stream: go-yaml means to skip one at the
+    /// beginning of each line, and looks for it in the wrong place.
     fn skip_to_next_token(&mut self) {
         loop {
-            if self.cursor.mark.column == 0 {
-                self.cursor.skip_byte_order_mark();
-            }
             // A tab may not indent, nor stand where a key may begin.
             let tabs = self.in_flow() || !self.simple_key_allowed;
             while self.cursor.byte(0) == b' ' || (tabs && self.cursor.byte(0) == b'\t') {

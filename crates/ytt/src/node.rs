@@ -309,6 +309,10 @@ impl Value {
     pub(crate) fn go_string(&self) -> String {
         match self {
             Self::Scalar(scalar) => scalar.go_string(),
+            Self::List(items) => {
+                let items: Vec<_> = items.iter().map(Self::go_string).collect();
+                format!("[{}]", items.join(" "))
+            }
             other => other.go_type().to_owned(),
         }
     }

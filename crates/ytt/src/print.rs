@@ -215,7 +215,7 @@ impl JsonPrinter {
                 let shown = format_float(*value);
                 return Err(Error::new(format!("json: unsupported value: {shown}")));
             }
-            Scalar::Str(text) => push_json_string(&mut self.out, &text.to_text()),
+            Scalar::Str(text) => push_json_bytes(&mut self.out, text),
         }
         Ok(())
     }
@@ -250,7 +250,7 @@ impl JsonPrinter {
             if index > 0 {
                 self.out.push(',');
             }
-            push_json_string(&mut self.out, &key.to_text());
+            push_json_bytes(&mut self.out, key);
             self.out.push(':');
             self.value(value)?;
         }
@@ -263,9 +263,29 @@ fn push_display(out: &mut String, value: &impl std::fmt::Display) {
     write!(out, "{value}").expect("writing to a string cannot fail");
 }
 
+/// Bytes as Go's `encoding/json` writes a string; what is not UTF-8 becomes an escape.
+pub(crate) fn push_json_bytes(out: &mut String, bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return push_json_string(out, text);
+    }
+    out.push('"');
+    for chunk in bytes.utf8_chunks() {
+        push_json_chars(out, chunk.valid());
+        for _ in chunk.invalid() {
+            out.push_str("\\ufffd");
+        }
+    }
+    out.push('"');
+}
+
 /// A string as Go's `encoding/json` writes it, characters of HTML escaped.
 pub(crate) fn push_json_string(out: &mut String, text: &str) {
     out.push('"');
+    push_json_chars(out, text);
+    out.push('"');
+}
+
+fn push_json_chars(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
@@ -281,7 +301,6 @@ pub(crate) fn push_json_string(out: &mut String, text: &str) {
             _ => out.push(c),
         }
     }
-    out.push('"');
 }
 
 /// Prints where every node of the documents that are not empty stands.

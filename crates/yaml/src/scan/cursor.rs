@@ -135,12 +135,6 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(super) fn skip_byte_order_mark(&mut self) {
-        if self.text[self.offset..].starts_with('\u{FEFF}') {
-            self.skip();
-        }
-    }
-
     /// At the end of the stream the position is the beginning of a line.
     pub(super) fn force_new_line(&mut self) {
         if self.mark.column != 0 {

@@ -186,3 +186,11 @@ fn strict_scalars_must_be_unambiguous() {
         "yaml: Strict parsing: Found 'yes' ambigious (could be !!str or !!bool)"
     );
 }
+
+#[test]
+fn a_byte_order_mark_is_only_skipped_at_the_beginning() {
+    let first = carto_yaml::decode_all("\u{FEFF}a: 1\n").unwrap();
+    assert_eq!(first, [serde_json::json!({"a": 1})]);
+    let later = carto_yaml::decode_all("---\n\u{FEFF}a: 1\n").unwrap();
+    assert_eq!(later, [serde_json::json!({"\u{FEFF}a": 1})]);
+}

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::library::json::syntax_error;
-use crate::print::push_json_string;
+use crate::print::{push_json_bytes, push_json_string};
 use crate::workspace::{File, Output};
 
 /// Reads `{"files": [{"name": …, "data": …}]}`.
@@ -45,7 +45,7 @@ pub(super) fn write(result: &Result<Output, Error>) -> String {
                 });
                 push_json_string(&mut out, &file.path);
                 out.push_str(",\"data\":");
-                push_json_string(&mut out, &String::from_utf8_lossy(&file.contents));
+                push_json_bytes(&mut out, &file.contents);
                 out.push('}');
             }
             out.push(']');

@@ -67,7 +67,7 @@ pub(super) static MEMBERS: &[(&str, Native)] = &[
     unary!("atan", f64::atan),
     binary!("atan2", "atan2", f64::atan2),
     unary!("cos", f64::cos),
-    binary!("hypot", "hypot", f64::hypot),
+    binary!("hypot", "hypot", hypot),
     unary!("sin", f64::sin),
     unary!("tan", f64::tan),
     unary!("degrees", |x| 360.0 * x / (2.0 * PI)),
@@ -127,6 +127,25 @@ fn rounded(thread: &mut Thread, args: &Args<'_>, round: fn(f64) -> f64) -> Resul
             other.go_type()
         ))),
     }
+}
+
+/// As Go computes it, which is not exact to the last bit.
+///
+/// Source: Go math/hypot.go.
+fn hypot(x: f64, y: f64) -> f64 {
+    if x.is_infinite() || y.is_infinite() {
+        return f64::INFINITY;
+    }
+    if x.is_nan() || y.is_nan() {
+        return f64::NAN;
+    }
+    let (x, y) = (x.abs(), y.abs());
+    let (long, short) = if x < y { (y, x) } else { (x, y) };
+    if long == 0.0 {
+        return 0.0;
+    }
+    let ratio = short / long;
+    long * (1.0 + ratio * ratio).sqrt()
 }
 
 /// The IEEE 754 remainder: `x` less the multiple of `y` nearest to it, the even one if two are.

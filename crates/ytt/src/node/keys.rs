@@ -38,7 +38,9 @@ impl KeyIndex {
             Some(short) if self.seen >= MAX_SCANNED => {
                 self.keys.insert(short);
             }
-            _ => self.others.push(key.clone()),
+            _ if matches!(key, Value::Scalar(_)) => self.others.push(key.clone()),
+            // Keys that are collections are compared by identity in the original.
+            _ => {}
         }
         self.seen += 1;
     }

@@ -268,13 +268,21 @@ fn plain(value: YamlValue) -> Value {
             return Value::Dict(Rc::new(Dict { entries }));
         }
         YamlValue::Seq(items) => {
-            let items = items
-                .into_iter()
-                .map(|item| plain(item.value.value))
-                .collect();
-            return Value::List(Rc::new(items));
+            let items = items.into_iter();
+            return Value::List(Rc::new(items.map(plain_item).collect()));
         }
     })
+}
+
+/// An item of a key that is a sequence. The original forgets to unwrap it: its value and its line,
+/// counted from nought, become the key.
+fn plain_item(item: carto_yaml::SeqItem) -> Value {
+    let line = i64::try_from(item.line).unwrap_or(i64::MAX) - 1;
+    let entries = vec![
+        (Value::text("value"), plain(item.value.value)),
+        (Value::text("line"), Value::Scalar(Scalar::Int(line))),
+    ];
+    Value::Dict(Rc::new(Dict { entries }))
 }
 
 /// The first and the last node of every line that has nodes.

@@ -76,12 +76,23 @@ impl Source {
         }
     }
 
-    /// Reads a file that is code from beginning to end, such as `*.star`.
+    /// Reads a file that is code from beginning to end.
     pub fn of_code(name: impl Into<Arc<str>>, text: &str) -> Self {
         let name = name.into();
+        Self::shown_as(Arc::clone(&name), name, text)
+    }
+
+    /// Reads a file `*.star`, whose positions show no name in the original.
+    pub fn of_star_file(name: impl Into<Arc<str>>, text: &str) -> Self {
+        Self::shown_as(name.into(), Arc::from(""), text)
+    }
+
+    fn shown_as(name: Arc<str>, shown: Arc<str>, text: &str) -> Self {
         let lines = (1u32..)
             .zip(text.split('\n'))
-            .map(|(number, line)| Line::written(line, Origin::new(Arc::clone(&name), number, line)))
+            .map(|(number, line)| {
+                Line::written(line, Origin::new(Arc::clone(&shown), number, line))
+            })
             .collect();
         Self { name, lines }
     }

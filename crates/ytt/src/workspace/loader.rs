@@ -202,7 +202,7 @@ impl TemplateLoader {
     ) -> Result<Exports, Error> {
         let text = String::from_utf8_lossy(file.contents()?);
         let number = self.run.next_number();
-        let source = Arc::new(Source::of_code(file.path(), &text));
+        let source = Arc::new(Source::of_star_file(file.path(), &text));
         self.sources
             .borrow_mut()
             .insert(file.path().to_owned(), Arc::clone(&source));
@@ -368,9 +368,11 @@ fn keep_last(map: &Map) {
                     }
                 }
             }
-            key => kept
-                .iter()
-                .position(|known| known.key.borrow().deep_equal(key)),
+            Value::Scalar(key) => kept.iter().position(
+                |known| matches!(&*known.key.borrow(), Value::Scalar(known) if known == key),
+            ),
+            // Keys that are collections are compared by identity in the original.
+            _ => None,
         };
         match known {
             Some(index) => kept[index] = item,

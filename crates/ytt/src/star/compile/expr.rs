@@ -9,6 +9,10 @@ use super::super::token::Literal;
 use super::function::FunctionCompiler;
 use super::index;
 
+fn is_slice(expr: &Expr) -> bool {
+    matches!(expr.kind, ExprKind::Slice(..))
+}
+
 impl FunctionCompiler<'_, '_> {
     /// Pushes the value of an expression.
     pub(super) fn expr(&mut self, expr: &Expr) {
@@ -26,6 +30,10 @@ impl FunctionCompiler<'_, '_> {
         while let Some(left) = at.left().filter(|_| !is_sum(at)) {
             spine.push(at);
             at = left;
+        }
+        // The position of a slice is set before its operand, whose own comes on top.
+        if let Some(slice) = spine.iter().rev().find(|expr| is_slice(expr)) {
+            self.at(slice.line);
         }
         if is_sum(at) {
             self.sum(at);

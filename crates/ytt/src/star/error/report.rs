@@ -3,7 +3,7 @@
 //! Source: ytt pkg/template/compiled_template_error.go.
 
 use super::{Error, ErrorKind, SyntaxErrors};
-use crate::star::source::{Line, Source};
+use crate::star::source::{Line, Origin, Source};
 use std::sync::Arc;
 
 /// Finds the file that a position names; what is not found shows as `(unavailable)`.
@@ -121,10 +121,7 @@ fn push_place(out: &mut Vec<String>, place: &Place<'_>) {
     };
     if let Some(origin) = &line.origin {
         let shown = origin.selection.as_deref().unwrap_or(origin);
-        out.push(format!(
-            "{pad}{}:{} | {}",
-            shown.file, shown.line, shown.text
-        ));
+        out.push(format!("{pad}{} | {}", position(shown), shown.text));
         return;
     }
     let index = usize::try_from(place.line).unwrap_or(usize::MAX) - 1;
@@ -147,10 +144,15 @@ fn push_place(out: &mut Vec<String>, place: &Place<'_>) {
 /// A neighbour of a generated line, if the user wrote it.
 fn written(line: &Line, pad: &str) -> Option<String> {
     let origin = line.origin.as_ref()?;
-    Some(format!(
-        "{pad}{}:{} | {}",
-        origin.file, origin.line, origin.text
-    ))
+    Some(format!("{pad}{} | {}", position(origin), origin.text))
+}
+
+/// File and line, or the line alone where there is no name.
+fn position(origin: &Origin) -> String {
+    if origin.file.is_empty() {
+        return origin.line.to_string();
+    }
+    format!("{}:{}", origin.file, origin.line)
 }
 
 /// Advice for messages that newcomers meet.
