@@ -8,7 +8,7 @@ use serde_json::Map;
 
 /// Little of everything: what is stopped here is stopped with any limits.
 const LITTLE: Limits = Limits {
-    steps: 500_000,
+    steps: 300_000,
     memory_bytes: 8 << 20,
     depth: 500,
     output_bytes: 1 << 20,

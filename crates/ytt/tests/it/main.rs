@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod corpus;
 mod expressions;
 mod hostile;
 mod real;
+mod templates;

@@ -1,15 +1,31 @@
 //! The real ytt, when it is at hand: `CARTO_TEST_YTT` names the binary.
 
+use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+/// The real ytt; without it the test with this name notes that it was skipped.
+pub(crate) fn binary(test: &str) -> Option<PathBuf> {
+    let named = std::env::var_os("CARTO_TEST_YTT").filter(|path| !path.is_empty());
+    if named.is_none() {
+        eprintln!("skipped {test}: CARTO_TEST_YTT is not set");
+        if let Some(notes) = std::env::var_os("CARTO_TEST_SKIPS") {
+            let mut notes = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(notes)
+                .expect("the file named by CARTO_TEST_SKIPS can be opened");
+            writeln!(notes, "{test}: CARTO_TEST_YTT is not set").expect("it can be written");
+        }
+    }
+    named.map(PathBuf::from)
+}
 
 /// Runs a template through the real ytt; gives what it prints, or its message. Nothing, said
 /// aloud, when there is no ytt.
 pub(crate) fn evaluate(template: &str) -> Option<Result<String, String>> {
-    let Ok(binary) = std::env::var("CARTO_TEST_YTT") else {
-        eprintln!("skipped the comparison with the real ytt: CARTO_TEST_YTT is not set");
-        return None;
-    };
+    let binary = binary("comparison with the real ytt")?;
     let mut child = Command::new(binary)
         .args(["-f", "-"])
         .stdin(Stdio::piped())
