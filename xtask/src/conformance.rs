@@ -19,6 +19,10 @@ pub(crate) enum Suite {
         #[arg(long, default_value = "")]
         only: String,
     },
+    /// Generated cases, given to the real ytt and to ours.
+    YttDifferential(ytt::differential::Args),
+    /// Every ytt template of Cartographer's repository and of our own, given to both.
+    YttTemplates(ytt::templates::Args),
     /// Cartographer's declarative suite, on the embedded home or on a real kube-apiserver.
     Kuttl(kuttl::Args),
     /// Our scenarios on two real API servers, one driven by the original, one by Carto.
@@ -67,6 +71,8 @@ impl Summary {
 pub(crate) fn run(suite: &Suite) -> anyhow::Result<()> {
     let summary = match suite {
         Suite::Ytt { dir, only } => ytt::run(dir, only)?,
+        Suite::YttDifferential(args) => ytt::differential::run(args)?.into_summary(),
+        Suite::YttTemplates(args) => ytt::templates::run(args)?,
         Suite::Kuttl(args) => kuttl::run(args)?,
         Suite::Cartographer(args) => cartographer::run(args)?,
         Suite::CartographerTemplates { dir, carto } => {

@@ -4,8 +4,10 @@
 //! pkg/validations/validations_test.go.
 
 mod commands;
+pub(crate) mod differential;
 mod examples;
 mod go;
+pub(crate) mod templates;
 
 use std::fs;
 use std::path::{Path, PathBuf};
