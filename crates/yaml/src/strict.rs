@@ -30,10 +30,18 @@ fn conservative(text: &str) -> Result<Scalar, String> {
         return match number::parse_integer(text) {
             Some(Integer::Signed(value)) => Ok(Scalar::Int(value)),
             Some(Integer::Unsigned(value)) => Ok(Scalar::Uint(value)),
-            None => Err(format!(
-                "Strict parsing: Parsing int '{text}': \
-                 strconv.ParseInt: parsing \"{text}\": value out of range"
-            )),
+            // What is said is what the second attempt, without a sign, says.
+            None => {
+                let problem = if text.starts_with('-') {
+                    "invalid syntax"
+                } else {
+                    "value out of range"
+                };
+                Err(format!(
+                    "Strict parsing: Parsing int '{text}': \
+                     strconv.ParseUint: parsing \"{text}\": {problem}"
+                ))
+            }
         };
     }
     if is_float(text) {
