@@ -13,6 +13,8 @@ mod bridge;
 pub mod command;
 mod error;
 mod fragment;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod inline;
 mod library;
 mod limits;

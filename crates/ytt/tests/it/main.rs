@@ -4,6 +4,7 @@
 
 mod corpus;
 mod expressions;
+mod fuzz_corpus;
 mod hostile;
 mod real;
 mod templates;
