@@ -143,7 +143,7 @@ impl Actors {
                 store: store.clone(),
                 registry: registry.clone(),
                 registry_host,
-                internal: config.internal.clone(),
+                launcher: launcher.clone(),
                 logs: config.logs.clone(),
             };
             let build = BuildActor::open(client.clone(), parts, &events, stop.clone())

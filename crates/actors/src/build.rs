@@ -31,9 +31,9 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Controller, controller, watcher};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Internal;
 use crate::events::Events;
 use crate::logs::Logs;
+use crate::process::Launcher;
 use crate::shell::{Retries, after_error, drive, resource};
 
 /// Images looked at, and builds under way, at once.
@@ -51,7 +51,7 @@ pub(crate) struct BuildActor {
     registry_host: String,
     registries: RegistryClient,
     work: PathBuf,
-    internal: Internal,
+    launcher: Launcher,
     logs: Logs,
     events: Events,
     retries: Retries<ObjectRef<DynamicObject>>,
@@ -64,7 +64,7 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
     pub(crate) registry_host: String,
-    pub(crate) internal: Internal,
+    pub(crate) launcher: Launcher,
     pub(crate) logs: Logs,
 }
 
@@ -96,7 +96,7 @@ impl BuildActor {
             registry_host: parts.registry_host,
             registries: RegistryClient::new(),
             work,
-            internal: parts.internal,
+            launcher: parts.launcher,
             logs: parts.logs,
             events: events.from("kpack"),
             retries: Retries::new(),

@@ -1,6 +1,5 @@
 //! Credentials of a service account: what its Secrets allow to read and write.
 
-use base64::Engine as _;
 use carto_artifacts::git::SecretKeys;
 use carto_artifacts::oci::credentials::{Credential, Keychain};
 use k8s_openapi::ByteString;
@@ -170,17 +169,4 @@ fn basic(secret: &Secret) -> Credential {
         username: text("username"),
         password: text("password"),
     }
-}
-
-/// The form in which registries' command line tools take credentials: a docker configuration.
-pub(crate) fn docker_config(entries: &[(String, Credential)]) -> String {
-    let auths: serde_json::Map<String, serde_json::Value> = entries
-        .iter()
-        .map(|(host, credential)| {
-            let pair = format!("{}:{}", credential.username, credential.password);
-            let auth = base64::engine::general_purpose::STANDARD.encode(pair);
-            (host.clone(), serde_json::json!({"auth": auth}))
-        })
-        .collect();
-    serde_json::json!({"auths": auths}).to_string()
 }

@@ -20,6 +20,7 @@ use tokio::{
     },
     process::{Child, Command},
     sync::{Mutex as AsyncMutex, oneshot},
+    task::JoinHandle,
 };
 
 use crate::{
@@ -105,7 +106,12 @@ pub(crate) struct Launcher {
 pub(crate) struct Process {
     child: Child,
     orders: Orders,
+    /// Copying what it writes.
+    copies: [Copying; 2],
 }
+
+/// Ends with the stream; the last line that was not empty.
+type Copying = Option<JoinHandle<String>>;
 
 impl Launcher {
     /// Starts what `spec` says; its output goes to `log`.
@@ -138,8 +144,10 @@ impl Launcher {
             .stderr(Stdio::piped())
             .spawn()?;
         drop(command); // holds the other end of the socket
-        copy_lines(child.stdout.take(), log, Origin::Stdout);
-        copy_lines(child.stderr.take(), log, Origin::Stderr);
+        let copies = [
+            copy_lines(child.stdout.take(), log, Origin::Stdout),
+            copy_lines(child.stderr.take(), log, Origin::Stderr),
+        ];
         let (replies, mut orders) = UnixStream::from_std(ours)?.into_split();
         let mut line = serde_json::to_vec(&spec)?;
         line.push(b'\n');
@@ -147,6 +155,7 @@ impl Launcher {
         Ok(Process {
             child,
             orders: Orders::new(orders, replies),
+            copies,
         })
     }
 }
@@ -168,6 +177,18 @@ impl Process {
         }
         self.orders.close().await;
         self.ended().await
+    }
+
+    /// Waits for its end, and for all it wrote to be in the log; the exit code and the last line of its errors.
+    pub(crate) async fn finished(mut self) -> (i32, String) {
+        let code = self.ended().await;
+        let [output, errors] = self.copies;
+        let join = async |copying: Copying| match copying {
+            Some(copying) => copying.await.unwrap_or_default(),
+            None => String::new(),
+        };
+        let (output, errors) = (join(output).await, join(errors).await);
+        (code, if errors.is_empty() { output } else { errors })
     }
 
     /// For commands beside it.
@@ -258,13 +279,21 @@ fn copy_lines(
     from: Option<impl AsyncRead + Unpin + Send + 'static>,
     log: &LogWriter,
     origin: Origin,
-) {
-    let Some(from) = from else { return };
+) -> Copying {
+    /// Longest line that is remembered as the last one.
+    const MAX_LAST_CHARS: usize = 500;
+    let from = from?;
     let log = log.clone();
-    tokio::spawn(async move {
+    Some(tokio::spawn(async move {
+        let mut last = String::new();
         let mut lines = BufReader::new(from).split(b'\n');
         while let Ok(Some(line)) = lines.next_segment().await {
             log.line(origin, &line);
+            let text = String::from_utf8_lossy(&line);
+            if !text.trim().is_empty() {
+                last = text.trim().chars().take(MAX_LAST_CHARS).collect();
+            }
         }
-    });
+        last
+    }))
 }

@@ -1,21 +1,26 @@
 //! Dockerfiles, with whichever tool of this machine can build them.
 //!
 //! All three tools write an image as an archive in the form of the OCI image layout; that is taken into the store, so
-//! that the tools need neither our registry's address nor credentials.
+//! that the tools need no credentials to push. To pull base images they get those of the build's service account. They
+//! run under the supervisor, so that neither a crash nor a deleted Build leaves one behind.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
 use carto_artifacts::archive::{self, Limits};
 use carto_artifacts::digest::Digest;
+use carto_artifacts::oci::credentials::Keychain;
 use carto_artifacts::oci::manifest::{Descriptor, Document, Index, Platform};
 use carto_artifacts::oci::registry::Registry;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use super::spec::BuildSpec;
-use crate::logs::{LogWriter, Origin};
+use crate::internal::supervise::Spec;
+use crate::logs::LogWriter;
+use crate::process::Launcher;
 use crate::shell::{blocking, chain};
 
 const NONE: &str = "the source has a Dockerfile, and no tool on this machine can build it: install buildah, podman or docker \
@@ -48,104 +53,119 @@ async fn tool() -> Result<&'static str, String> {
     })
 }
 
-/// Builds the Dockerfile below `folder`, and returns the digest of the image in the store.
-pub(super) async fn build(
-    registry: &Registry,
-    folder: &Path,
-    scratch: &Path,
-    spec: &BuildSpec,
-    labels: &[(String, String)],
-    log: &LogWriter,
-) -> Result<Digest, String> {
-    let tool = tool().await?;
-    let dockerfile = spec.variable("CARTO_DOCKERFILE").unwrap_or("Dockerfile");
-    if !folder.join(dockerfile).is_file() {
-        return Err(format!("the source has no file '{dockerfile}'"));
-    }
-    let digest = Digest::of(scratch.as_os_str().as_encoded_bytes());
-    let name = format!("localhost/carto-build:{}", &digest.hex()[..20]);
-    let archive = scratch.join("image.tar");
-    let mut args = vec![
-        "build".to_owned(),
-        "--file".into(),
-        dockerfile.into(),
-        "--tag".into(),
-        name.clone(),
-    ];
-    for (key, value) in labels {
-        args.extend(["--label".to_owned(), format!("{key}={value}")]);
-    }
-    for variable in &spec.env {
-        args.extend([
-            "--build-arg".to_owned(),
-            format!("{}={}", variable.name, variable.value),
-        ]);
-    }
-    args.push(".".to_owned());
-    log.say(&format!("building with {tool}"));
-    run(tool, &args, folder, log).await?;
-    let file = archive.display().to_string();
-    let save = match tool {
-        "docker" => vec!["save".to_owned(), "--output".into(), file, name.clone()],
-        _ => vec![
-            "push".to_owned(),
-            name.clone(),
-            format!("oci-archive:{file}"),
-        ],
-    };
-    let saved = run(tool, &save, folder, log).await;
-    // The tool's own copy has served; what cannot be removed is the tool's to clean.
-    let remove = if tool == "buildah" {
-        vec!["rmi".to_owned(), name]
-    } else {
-        vec!["image".to_owned(), "rm".into(), name]
-    };
-    drop(run(tool, &remove, folder, log).await);
-    saved?;
-    let (registry, layout) = (registry.clone(), scratch.join("layout"));
-    blocking(move || take_in(&registry, &archive, &layout))
-        .await
-        .map_err(|error| error.to_string())?
+/// What a build of a Dockerfile needs.
+pub(super) struct Kitchen<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) launcher: &'a Launcher,
+    /// The source.
+    pub(super) folder: &'a Path,
+    /// For files on the way.
+    pub(super) scratch: &'a Path,
+    /// Of base images.
+    pub(super) keys: &'a Keychain,
+    pub(super) log: &'a LogWriter,
 }
 
-async fn run(tool: &str, args: &[String], folder: &Path, log: &LogWriter) -> Result<(), String> {
-    let spawned = Command::new(tool)
-        .args(args)
-        .current_dir(folder)
-        .env("DOCKER_BUILDKIT", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn();
-    let mut child = spawned.map_err(|error| format!("cannot run {tool}: {error}"))?;
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let (_, last, status) = tokio::join!(
-        copy(out, Origin::Stdout, log),
-        copy(err, Origin::Stderr, log),
-        child.wait()
-    );
-    let status = status.map_err(|error| format!("cannot run {tool}: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{tool} {} failed: {last}", args[0]))
-    }
-}
-
-/// Copies lines into the log, and returns the last one.
-async fn copy(stream: Option<impl AsyncRead + Unpin>, origin: Origin, log: &LogWriter) -> String {
-    let mut last = String::new();
-    let Some(stream) = stream else { return last };
-    let mut lines = BufReader::new(stream).split(b'\n');
-    while let Ok(Some(line)) = lines.next_segment().await {
-        log.line(origin, &line);
-        let text = String::from_utf8_lossy(&line);
-        if !text.trim().is_empty() {
-            last = text.trim().chars().take(500).collect();
+impl Kitchen<'_> {
+    /// Builds the Dockerfile, and returns the digest of the image in the store.
+    pub(super) async fn build(
+        &self,
+        spec: &BuildSpec,
+        labels: &[(String, String)],
+    ) -> Result<Digest, String> {
+        let tool = tool().await?;
+        let dockerfile = spec.variable("CARTO_DOCKERFILE").unwrap_or("Dockerfile");
+        if !self.folder.join(dockerfile).is_file() {
+            return Err(format!("the source has no file '{dockerfile}'"));
         }
+        let digest = Digest::of(self.scratch.as_os_str().as_encoded_bytes());
+        let name = format!("localhost/carto-build:{}", &digest.hex()[..20]);
+        let archive = self.scratch.join("image.tar");
+        let mut args = self.credentials(tool)?;
+        args.extend(["build", "--file", dockerfile, "--tag", &name].map(str::to_owned));
+        for (key, value) in labels {
+            args.extend(["--label".to_owned(), format!("{key}={value}")]);
+        }
+        for variable in &spec.env {
+            args.extend([
+                "--build-arg".to_owned(),
+                format!("{}={}", variable.name, variable.value),
+            ]);
+        }
+        args.push(".".to_owned());
+        self.log.say(&format!("building with {tool}"));
+        self.run(tool, &args).await?;
+        let file = archive.display().to_string();
+        let save = match tool {
+            "docker" => vec!["save".to_owned(), "--output".into(), file, name.clone()],
+            _ => vec![
+                "push".to_owned(),
+                name.clone(),
+                format!("oci-archive:{file}"),
+            ],
+        };
+        let saved = self.run(tool, &save).await;
+        // The tool's own copy has served; what cannot be removed is the tool's to clean.
+        let remove = if tool == "buildah" {
+            vec!["rmi".to_owned(), name]
+        } else {
+            vec!["image".to_owned(), "rm".into(), name]
+        };
+        drop(self.run(tool, &remove).await);
+        saved?;
+        let (registry, layout) = (self.registry.clone(), self.scratch.join("layout"));
+        blocking(move || take_in(&registry, &archive, &layout))
+            .await
+            .map_err(|error| error.to_string())?
     }
-    last
+
+    /// Writes the credentials for base images where the tool is told to look.
+    fn credentials(&self, tool: &str) -> Result<Vec<String>, String> {
+        if self.keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let folder = self.scratch.join("credentials");
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)))
+            .and_then(|()| fs::write(folder.join("config.json"), self.keys.docker_config()))
+            .map_err(|error| format!("cannot write credentials for base images: {error}"))?;
+        // Before the subcommand, only docker takes it as a flag; the others take it from the environment, too.
+        Ok(match tool {
+            "docker" => vec!["--config".to_owned(), folder.display().to_string()],
+            _ => Vec::new(),
+        })
+    }
+
+    async fn run(&self, tool: &str, args: &[String]) -> Result<(), String> {
+        let mut command = vec![tool.to_owned()];
+        command.extend_from_slice(args);
+        let mut env = BTreeMap::from([
+            ("DOCKER_BUILDKIT".to_owned(), "1".to_owned()),
+            // The one way that works without rights and without a container runtime.
+            ("BUILDAH_ISOLATION".to_owned(), "chroot".to_owned()),
+        ]);
+        let credentials = self.scratch.join("credentials/config.json");
+        if credentials.is_file() {
+            let file = credentials.display().to_string();
+            env.insert("REGISTRY_AUTH_FILE".to_owned(), file);
+        }
+        let spec = Spec {
+            command,
+            env,
+            inherit_env: true,
+            workdir: self.folder.display().to_string(),
+            ..Spec::default()
+        };
+        let cannot = |error| format!("cannot run {tool}: {error}");
+        let process = self.launcher.start(&spec, self.log).await.map_err(cannot)?;
+        let (code, last) = process.finished().await;
+        if code == 0 {
+            return Ok(());
+        }
+        let what = args.iter().find(|arg| !arg.starts_with(['-', '/']));
+        let what = what.map_or("", String::as_str);
+        Err(format!("{tool} {what} failed: {last}"))
+    }
 }
 
 /// Takes the image of an archive in the form of the OCI image layout into the store.

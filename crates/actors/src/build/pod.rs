@@ -1,7 +1,7 @@
 //! The Pod object of a build: where `kubectl get pods` and `kubectl logs` look. No process belongs to it.
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 
@@ -47,6 +47,17 @@ pub(super) async fn ensure(actor: &BuildActor, build: &DynamicObject) -> Result<
     match api.create(&PostParams::default(), &pod).await {
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
         other => other.map(drop).map_err(PassError::from),
+    }
+}
+
+/// Removes the Pod of a build that was deleted before its end: nobody else would let it go.
+pub(super) async fn remove(actor: &BuildActor, build: &DynamicObject) -> Result<(), PassError> {
+    let namespace = build.namespace().unwrap_or_default();
+    let api: Api<Pod> = Api::namespaced(actor.client.clone(), &namespace);
+    let now = DeleteParams::default().grace_period(0);
+    match api.delete(&name_of(build), &now).await {
+        Err(error) if !is_not_found(&error) => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

@@ -11,11 +11,13 @@ use carto_artifacts::oci::registry::{Registry, StoredManifest};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::runtime::controller::Action;
+use kube::runtime::wait::await_condition;
 use serde_json::json;
 
+use super::container::Kitchen;
 use super::native::{self, Plan};
 use super::spec::{Build, BuildSpec};
-use super::{BuildActor, container, pod, source};
+use super::{BuildActor, pod, source};
 use crate::conditions::{Conditions, Truth};
 use crate::credentials::Credentials;
 use crate::logs::LogWriter;
@@ -45,7 +47,16 @@ pub(super) async fn pass(
     pod::report(&actor, &object, pod::Phase::Running, "").await?;
     one.report(Truth::Unknown, "", None).await?;
     // Stopped in the middle, the Build stays as it is, and the next start takes it up.
-    let Some(outcome) = until(&actor.stop, one.carry_out()).await else {
+    let work = until(&actor.stop, one.carry_out());
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        () = one.deleted() => {
+            pod::remove(&actor, &object).await?;
+            one.clear().await;
+            return Ok(Action::await_change());
+        }
+    };
+    let Some(outcome) = outcome else {
         return Ok(Action::await_change());
     };
     match outcome? {
@@ -147,13 +158,39 @@ impl Pass<'_> {
             }
             Err(problem) => Err(problem),
         };
-        let scratch = self.scratch();
-        drop(blocking(move || std::fs::remove_dir_all(scratch)).await);
+        self.clear().await;
         match &outcome {
             Ok(image) => log.say(&format!("done: {image}")),
             Err(problem) => log.say(&format!("failed: {problem}")),
         }
         Ok(outcome)
+    }
+
+    /// Completes when nobody wants the build any more.
+    async fn deleted(&self) {
+        let api = objects(
+            &self.actor.client,
+            &self.actor.builds,
+            Some(&self.namespace()),
+        );
+        let uid = self.object.uid().unwrap_or_default();
+        let gone = move |build: Option<&DynamicObject>| {
+            build.is_none_or(|build| {
+                build.metadata.deletion_timestamp.is_some()
+                    || build.metadata.uid.as_deref() != Some(&uid)
+            })
+        };
+        let name = self.object.name_any();
+        if let Err(error) = await_condition(api, &name, gone).await {
+            tracing::warn!(%error, build = name, "cannot watch a build; it goes on if it is deleted");
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Removes what the build needed on its way.
+    async fn clear(&self) {
+        let scratch = self.scratch();
+        drop(blocking(move || std::fs::remove_dir_all(scratch)).await);
     }
 
     fn scratch(&self) -> PathBuf {
@@ -196,7 +233,16 @@ impl Pass<'_> {
         let digest = match &plan {
             Plan::Dockerfile => {
                 let labels: Vec<_> = labels.into_iter().collect();
-                container::build(registry, &folder, &scratch, spec, &labels, log).await?
+                let (keys, _told_when_pushing) = credentials.keychain();
+                let kitchen = Kitchen {
+                    registry,
+                    launcher: &self.actor.launcher,
+                    folder: &folder,
+                    scratch: &scratch,
+                    keys: &keys,
+                    log,
+                };
+                kitchen.build(spec, &labels).await?
             }
             Plan::Static(_) | Plan::Program(_) => {
                 let words = if matches!(plan, Plan::Static(_)) {
@@ -205,7 +251,7 @@ impl Pass<'_> {
                     "a finished program"
                 };
                 log.say(&format!("the source is {words}: building from scratch"));
-                let (registry, internal) = (registry.clone(), self.actor.internal.clone());
+                let (registry, internal) = (registry.clone(), self.actor.launcher.internal.clone());
                 let built = blocking(move || {
                     native::build(&registry, &internal, &plan, &folder, (STAGING, &[]), labels)
                 });

@@ -46,8 +46,11 @@ const MAX_SPEC_BYTES: u64 = 4 * 1024 * 1024;
 pub(crate) struct Spec {
     /// The program and its arguments.
     pub(crate) command: Vec<String>,
-    /// The whole environment.
+    /// The whole environment, or what is added to that of the home.
     pub(crate) env: BTreeMap<String, String>,
+    /// Whether the home's environment is there too: for tools of the machine, not for containers.
+    #[serde(default)]
+    pub(crate) inherit_env: bool,
     /// Inside the root.
     pub(crate) workdir: String,
     /// The container's file system; without one the process sees the machine's.
@@ -215,9 +218,11 @@ fn workdir(spec: &Spec) -> &str {
 fn command(spec: &Spec, words: &[String]) -> Command {
     let words: Vec<&String> = spec.tie.iter().chain(words).collect();
     let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    if !spec.inherit_env {
+        command.env_clear();
+    }
     command
-        .args(&words[1..])
-        .env_clear()
         .envs(&spec.env)
         .current_dir(workdir(spec))
         .stdin(Stdio::null())

@@ -213,14 +213,27 @@ pub(crate) fn git_repository(name: &str, url: &str) -> Value {
 /// Command lines of living processes that a home below this folder started.
 pub(crate) fn processes_of(folder: &Path) -> Vec<String> {
     let mark = format!("CARTO_STATE_FOLDER={}", folder.display());
-    let read = |pid: &str, file: &str| {
-        let bytes = std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).replace('\0', " ")
-    };
+    let all = processes().into_iter();
+    all.filter(|pid| of_process(pid, "environ").contains(&mark))
+        .map(|pid| of_process(&pid, "cmdline"))
+        .collect()
+}
+
+/// Command lines of all living processes.
+pub(crate) fn command_lines() -> Vec<String> {
+    let all = processes().into_iter();
+    all.map(|pid| of_process(&pid, "cmdline")).collect()
+}
+
+fn processes() -> Vec<String> {
     std::fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|pid| pid.parse::<u32>().is_ok() && read(pid, "environ").contains(&mark))
-        .map(|pid| read(&pid, "cmdline"))
+        .filter(|pid| pid.parse::<u32>().is_ok())
         .collect()
+}
+
+fn of_process(pid: &str, file: &str) -> String {
+    let bytes = std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ")
 }

@@ -36,8 +36,8 @@ fn libraries(program: &Path) -> Vec<PathBuf> {
     words.map(PathBuf::from).collect()
 }
 
-/// Stores the image in a folder of its own, and returns its manifest.
-pub(crate) fn build(store: &Registry, command: &[&str]) -> StoredManifest {
+/// Where each file of the image is inside, and on this machine.
+fn contents() -> Vec<(String, PathBuf)> {
     let serve = PathBuf::from(env!("CARGO_BIN_EXE_carto-actors-internal"));
     let mut files = vec![("app/serve".to_owned(), serve.clone())];
     let mut needed: BTreeSet<PathBuf> = libraries(&serve).into_iter().collect();
@@ -50,6 +50,21 @@ pub(crate) fn build(store: &Registry, command: &[&str]) -> StoredManifest {
         let inside = path.display().to_string();
         (inside.trim_start_matches('/').to_owned(), path)
     }));
+    files
+}
+
+/// Copies the files of the image into a folder.
+pub(crate) fn files(folder: &Path) {
+    for (inside, source) in contents() {
+        let target = folder.join(inside);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::copy(source, target).unwrap();
+    }
+}
+
+/// Stores the image in a folder of its own, and returns its manifest.
+pub(crate) fn build(store: &Registry, command: &[&str]) -> StoredManifest {
+    let files = contents();
     let layer: Vec<LayerFile<'_>> = files
         .iter()
         .map(|(path, source)| LayerFile {

@@ -7,4 +7,5 @@ mod deploy;
 mod git;
 mod home;
 mod image;
+mod registry;
 mod supervise;

@@ -9,6 +9,9 @@ use oci_client::RegistryOperation;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::manifest::OciDescriptor;
+use oci_client::secrets::RegistryAuth;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_util::io::ReaderStream;
 
 use crate::digest::Digest;
@@ -23,11 +26,25 @@ const MAX_LAYERS: usize = 512;
 /// Largest single blob that is fetched.
 const MAX_BLOB_BYTES: u64 = 16 << 30;
 
+/// How long a registry of this machine may take to show whether it speaks TLS.
+const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// A client of any registry.
 #[derive(Clone)]
 pub struct Client {
-    plain: Arc<oci_client::Client>,
-    secure: Arc<oci_client::Client>,
+    /// Without credentials, for whoever has none: the library keeps tokens, and those of one user are not another's.
+    anonymous: [Arc<oci_client::Client>; 3],
+}
+
+/// How a registry is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speech {
+    /// TLS with a certificate that is checked: every registry that is not on this machine.
+    Secure,
+    /// TLS with any certificate: this machine, where nobody can come in between.
+    Local,
+    /// Neither: this machine.
+    Plain,
 }
 
 /// Why an image did not come or go.
@@ -65,39 +82,35 @@ impl Default for Client {
 }
 
 impl Client {
-    /// Plain HTTP for registries on this machine, TLS for all others.
+    /// TLS, for registries on this machine also plain HTTP, as docker does.
     pub fn new() -> Client {
         // Whoever came first has set the provider; all of us use the same.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let client = |protocol| {
-            let config = ClientConfig {
-                protocol,
-                connect_timeout: Some(Duration::from_secs(20)),
-                read_timeout: Some(Duration::from_secs(60)),
-                user_agent: "carto",
-                ..ClientConfig::default()
-            };
-            Arc::new(oci_client::Client::new(config))
-        };
         Client {
-            plain: client(ClientProtocol::Http),
-            secure: client(ClientProtocol::Https),
+            anonymous: [Speech::Secure, Speech::Local, Speech::Plain].map(library),
         }
     }
 
-    fn for_name(&self, name: &ImageName) -> &oci_client::Client {
-        if name.is_loopback() {
-            &self.plain
+    /// The library's client for one piece of work.
+    async fn session(&self, name: &ImageName, auth: &RegistryAuth) -> Arc<oci_client::Client> {
+        let speech = if !name.is_loopback() {
+            Speech::Secure
+        } else if speaks_tls(&name.host).await {
+            Speech::Local
         } else {
-            &self.secure
+            Speech::Plain
+        };
+        match auth {
+            RegistryAuth::Anonymous => Arc::clone(&self.anonymous[speech as usize]),
+            _ => library(speech),
         }
     }
 
     /// What the name stands for now, without fetching it.
     pub async fn resolve(&self, name: &ImageName, keys: &Keychain) -> Result<Digest, ClientError> {
         let auth = keys.auth(&name.host, &name.repository);
-        let found = self
-            .for_name(name)
+        let client = self.session(name, &auth).await;
+        let found = client
             .fetch_manifest_digest(&name.for_client(), &auth)
             .await;
         let digest = found.map_err(|error| understand(name, &error))?;
@@ -114,7 +127,7 @@ impl Client {
         into: &Registry,
     ) -> Result<Pulled, ClientError> {
         let auth = keys.auth(&name.host, &name.repository);
-        let client = self.for_name(name);
+        let client = self.session(name, &auth).await;
         let manifest = async |name: &ImageName| {
             let (bytes, _) = client
                 .pull_manifest_raw(&name.for_client(), &auth, &ACCEPTED)
@@ -164,49 +177,10 @@ impl Client {
             return Err(refused(name, format!("has more than {MAX_LAYERS} layers")));
         }
         for blob in std::iter::once(&image.config).chain(&image.layers) {
-            self.pull_blob(name, blob, into).await?;
+            pull_blob(&client, name, blob, into).await?;
         }
         into.put_blob(bytes.as_ref())?;
         Ok(Pulled { named, digest })
-    }
-
-    async fn pull_blob(
-        &self,
-        name: &ImageName,
-        blob: &Descriptor,
-        into: &Registry,
-    ) -> Result<(), ClientError> {
-        if into.blob_size(&blob.digest).is_some() {
-            return Ok(());
-        }
-        if blob.size > MAX_BLOB_BYTES {
-            return Err(refused(name, format!("has a layer of {} bytes", blob.size)));
-        }
-        let staged = into.staging()?;
-        let file = staged
-            .reopen()
-            .map(tokio::fs::File::from_std)
-            .map_err(|source| RegistryError::Io {
-                what: "store a blob",
-                path: into.root().to_owned(),
-                source,
-            })?;
-        let descriptor = OciDescriptor {
-            media_type: blob.media_type.clone(),
-            digest: blob.digest.to_string(),
-            size: i64::try_from(blob.size).unwrap_or(i64::MAX),
-            ..OciDescriptor::default()
-        };
-        let pulled = self
-            .for_name(name)
-            .pull_blob(&name.for_client(), &descriptor, file)
-            .await;
-        pulled.map_err(|error| understand(name, &error))?;
-        let (into, digest) = (into.clone(), blob.digest.clone());
-        let adopted = tokio::task::spawn_blocking(move || into.adopt(staged, &digest)).await;
-        adopted
-            .map_err(|error| refused(name, error.to_string()))?
-            .map_err(ClientError::from)
     }
 
     /// Sends an image that is stored here to a foreign registry, under the tag of `name` and the other tags.
@@ -221,13 +195,13 @@ impl Client {
         let Ok(Document::Image(image)) = Document::parse(&manifest.bytes) else {
             return Err(refused(name, "is not an image of one platform".into()));
         };
-        let client = self.for_name(name);
         let auth = keys.auth(&name.host, &name.repository);
+        let client = self.session(name, &auth).await;
         let target = name.for_client();
         let authed = client.auth(&target, &auth, RegistryOperation::Push).await;
         authed.map_err(|error| understand(name, &error))?;
         for blob in image.layers.iter().chain(std::iter::once(&image.config)) {
-            self.push_blob(name, blob, from).await?;
+            push_blob(&client, name, blob, from).await?;
         }
         let media_type = HeaderValue::from_str(&manifest.media_type)
             .unwrap_or(HeaderValue::from_static(MANIFEST));
@@ -248,30 +222,6 @@ impl Client {
         }
         Ok(())
     }
-
-    async fn push_blob(
-        &self,
-        name: &ImageName,
-        blob: &Descriptor,
-        from: &Registry,
-    ) -> Result<(), ClientError> {
-        let (client, target) = (self.for_name(name), name.for_client());
-        if client
-            .blob_exists(&target, blob.digest.as_str())
-            .await
-            .unwrap_or(false)
-        {
-            return Ok(());
-        }
-        let opened = tokio::fs::File::open(from.blob_path(&blob.digest)).await;
-        let opened = opened.map_err(|_| RegistryError::NoBlob(blob.digest.clone()))?;
-        let chunks =
-            ReaderStream::with_capacity(opened, 4 << 20).map_err(OciDistributionError::from);
-        let pushed = client
-            .push_blob_stream(&target, chunks, blob.digest.as_str(), Some(blob.size))
-            .await;
-        pushed.map(drop).map_err(|error| understand(name, &error))
-    }
 }
 
 /// Digests of a pulled image.
@@ -281,6 +231,100 @@ pub struct Pulled {
     pub named: Digest,
     /// The image for this machine.
     pub digest: Digest,
+}
+
+fn library(speech: Speech) -> Arc<oci_client::Client> {
+    Arc::new(oci_client::Client::new(ClientConfig {
+        protocol: match speech {
+            Speech::Plain => ClientProtocol::Http,
+            Speech::Secure | Speech::Local => ClientProtocol::Https,
+        },
+        accept_invalid_certificates: speech == Speech::Local,
+        connect_timeout: Some(Duration::from_secs(20)),
+        read_timeout: Some(Duration::from_secs(60)),
+        user_agent: "carto",
+        ..ClientConfig::default()
+    }))
+}
+
+/// Whether a registry on this machine speaks TLS: asked in plain HTTP, such a one answers with an alert, or says so.
+async fn speaks_tls(host: &str) -> bool {
+    /// The first byte of an alert. Source: RFC 8446, section 5.1.
+    const ALERT: u8 = 21;
+    let ask = async {
+        let mut stream = TcpStream::connect(host).await?;
+        let request = format!("GET /v2/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.take(1024).read_to_end(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    let answer = tokio::time::timeout(PROBE_PATIENCE, ask).await;
+    answer.ok().and_then(Result::ok).is_some_and(|answer| {
+        let text = String::from_utf8_lossy(&answer);
+        answer.first() == Some(&ALERT) || (text.contains(" 400 ") && text.contains("HTTPS"))
+    })
+}
+
+async fn pull_blob(
+    client: &oci_client::Client,
+    name: &ImageName,
+    blob: &Descriptor,
+    into: &Registry,
+) -> Result<(), ClientError> {
+    if into.blob_size(&blob.digest).is_some() {
+        return Ok(());
+    }
+    if blob.size > MAX_BLOB_BYTES {
+        return Err(refused(name, format!("has a layer of {} bytes", blob.size)));
+    }
+    let staged = into.staging()?;
+    let file = staged
+        .reopen()
+        .map(tokio::fs::File::from_std)
+        .map_err(|source| RegistryError::Io {
+            what: "store a blob",
+            path: into.root().to_owned(),
+            source,
+        })?;
+    let descriptor = OciDescriptor {
+        media_type: blob.media_type.clone(),
+        digest: blob.digest.to_string(),
+        size: i64::try_from(blob.size).unwrap_or(i64::MAX),
+        ..OciDescriptor::default()
+    };
+    let pulled = client
+        .pull_blob(&name.for_client(), &descriptor, file)
+        .await;
+    pulled.map_err(|error| understand(name, &error))?;
+    let (into, digest) = (into.clone(), blob.digest.clone());
+    let adopted = tokio::task::spawn_blocking(move || into.adopt(staged, &digest)).await;
+    adopted
+        .map_err(|error| refused(name, error.to_string()))?
+        .map_err(ClientError::from)
+}
+
+async fn push_blob(
+    client: &oci_client::Client,
+    name: &ImageName,
+    blob: &Descriptor,
+    from: &Registry,
+) -> Result<(), ClientError> {
+    let target = name.for_client();
+    if client
+        .blob_exists(&target, blob.digest.as_str())
+        .await
+        .unwrap_or(false)
+    {
+        return Ok(());
+    }
+    let opened = tokio::fs::File::open(from.blob_path(&blob.digest)).await;
+    let opened = opened.map_err(|_| RegistryError::NoBlob(blob.digest.clone()))?;
+    let chunks = ReaderStream::with_capacity(opened, 4 << 20).map_err(OciDistributionError::from);
+    let pushed = client
+        .push_blob_stream(&target, chunks, blob.digest.as_str(), Some(blob.size))
+        .await;
+    pushed.map(drop).map_err(|error| understand(name, &error))
 }
 
 fn refused(name: &ImageName, why: String) -> ClientError {

@@ -110,6 +110,28 @@ impl Keychain {
             .map(|(_, credential)| credential)
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The form in which command line tools take credentials: a docker configuration. It holds the secrets.
+    pub fn docker_config(&self) -> String {
+        use base64::Engine as _;
+        let mut auths = serde_json::Map::new();
+        // Of equals the first counts.
+        for (registry, credential) in self.entries.iter().rev() {
+            let pair = format!("{}:{}", credential.username, credential.password);
+            let auth = base64::engine::general_purpose::STANDARD.encode(pair);
+            let registry = match registry.as_str() {
+                "index.docker.io" => "https://index.docker.io/v1/",
+                other => other,
+            };
+            auths.insert(registry.to_owned(), serde_json::json!({"auth": auth}));
+        }
+        serde_json::json!({"auths": auths}).to_string()
+    }
+
     pub(crate) fn auth(&self, host: &str, repository: &str) -> RegistryAuth {
         match self.find(host, repository) {
             Some(found) => RegistryAuth::Basic(found.username.clone(), found.password.clone()),
@@ -186,6 +208,24 @@ mod tests {
         assert_eq!(name("ghcr.io", "org/app"), Some("org"));
         assert_eq!(name("ghcr.io", "organisation/app"), Some("all"));
         assert_eq!(name("quay.io", "a"), None);
+    }
+
+    #[test]
+    fn a_configuration_that_is_written_is_read_again() {
+        let mut keys = Keychain::new();
+        let credential = |name: &str| Credential {
+            username: name.into(),
+            password: "p:w".into(),
+        };
+        keys.add("docker.io", credential("first"));
+        keys.add("docker.io", credential("second"));
+        keys.add("ghcr.io/org", credential("org"));
+        let mut again = Keychain::new();
+        again
+            .add_docker_config(keys.docker_config().as_bytes())
+            .unwrap();
+        assert_eq!(again.find("docker.io", "a"), Some(&credential("first")));
+        assert_eq!(again.find("ghcr.io", "org/a"), Some(&credential("org")));
     }
 
     #[test]
