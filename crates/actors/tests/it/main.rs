@@ -8,4 +8,5 @@ mod git;
 mod home;
 mod image;
 mod registry;
+mod remotes;
 mod supervise;
