@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod apps;
 mod controller;
 mod crash;
 mod demo;

@@ -151,14 +151,33 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
 
 /// Command lines of the processes that mention `text`.
 pub(crate) fn processes_that_mention(text: &str) -> Vec<String> {
+    let all = processes().into_iter();
+    let lines = all.map(|(line, _environment)| line);
+    lines.filter(|line| line.contains(text)).collect()
+}
+
+/// Command lines of the processes that a home with this state folder started.
+pub(crate) fn processes_of(state: &Path) -> Vec<String> {
+    let mark = format!("CARTO_STATE_FOLDER={} ", state.display());
+    let all = processes().into_iter();
+    all.filter(|(_line, environment)| environment.contains(&mark))
+        .map(|(line, _environment)| line)
+        .collect()
+}
+
+/// Command lines and environments of all processes.
+fn processes() -> Vec<(String, String)> {
     let Ok(folders) = std::fs::read_dir("/proc") else {
         return Vec::new();
+    };
+    let read = |folder: &Path, file: &str| {
+        let bytes = std::fs::read(folder.join(file)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\0', " ")
     };
     folders
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok())
-        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
-        .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
-        .filter(|line| line.contains(text))
+        .map(|entry| entry.path())
+        .map(|folder| (read(&folder, "cmdline"), read(&folder, "environ")))
         .collect()
 }
