@@ -10,7 +10,7 @@ use super::policy::Ask;
 use super::tokens::ISSUER;
 use crate::api::{Api, Call};
 use crate::body::ApiBody;
-use crate::error::{ApiError, FieldError};
+use crate::error::{ApiError, FieldError, GroupKind};
 use crate::negotiate::Form;
 use crate::pipeline::to_json;
 use crate::router::Payload;
@@ -40,11 +40,11 @@ impl Api {
                 meta::of(&mut review).insert("creationTimestamp".into(), time::now().into());
                 json!({"userInfo": user_value(&call.user)})
             }
-            "TokenReview" => self.token_review(call, &review)?,
+            "TokenReview" => self.token_review(&review)?,
             "SelfSubjectRulesReview" => self.rules_review(call, &review)?,
             "SelfSubjectAccessReview" => self.access_review(call, &review, &call.user)?,
             "SubjectAccessReview" | "LocalSubjectAccessReview" => {
-                let user = subject(call, &review)?;
+                let user = subject(&review)?;
                 self.access_review(call, &review, &user)?
             }
             other => {
@@ -58,10 +58,12 @@ impl Api {
         Ok(response)
     }
 
-    fn token_review(&self, call: &Call, review: &Value) -> Result<Value, ApiError> {
+    fn token_review(&self, review: &Value) -> Result<Value, ApiError> {
         let token = review["spec"]["token"].as_str().unwrap_or_default();
         if token.is_empty() {
-            return Err(invalid(call, FieldError::required("spec.token", "")));
+            return Err(ApiError::BadRequest(
+                "token is required for TokenReview in authentication".into(),
+            ));
         }
         Ok(match token_user(self, token) {
             Some(user) => {
@@ -100,13 +102,21 @@ impl Api {
         let text =
             |value: &'_ Value, field: &str| value[field].as_str().unwrap_or_default().to_owned();
         let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
-        if resource.is_null() == path.is_null() {
-            let problem = FieldError::invalid(
+        if !resource.is_null() && !path.is_null() {
+            // Upstream tells the value with the names of its Go fields.
+            let told = json!({"Path": text(path, "path"), "Verb": text(path, "verb")});
+            return Err(invalid(FieldError::invalid(
+                "spec.nonResourceAttributes",
+                told,
+                "cannot be specified in combination with resourceAttributes",
+            )));
+        }
+        if resource.is_null() && path.is_null() {
+            return Err(invalid(FieldError::invalid(
                 "spec.resourceAttributes",
-                resource.clone(),
+                Value::Null,
                 "exactly one of nonResourceAttributes or resourceAttributes must be specified",
-            );
-            return Err(invalid(call, problem));
+            )));
         }
         if resource.is_null() {
             let allowed = self.may_path(user, &text(path, "verb"), &text(path, "path"));
@@ -119,7 +129,7 @@ impl Api {
                 namespace,
                 "must match metadata.namespace",
             );
-            return Err(invalid(call, problem));
+            return Err(invalid(problem));
         }
         let ask = Ask {
             verb: &text(resource, "verb"),
@@ -139,12 +149,17 @@ impl Api {
     }
 }
 
-fn invalid(call: &Call, problem: FieldError) -> ApiError {
-    ApiError::invalid(call.resource.group_kind(), "", vec![problem])
+/// Reviews of access are refused without naming their kind.
+fn invalid(problem: FieldError) -> ApiError {
+    ApiError::invalid(
+        GroupKind::new("authorization.k8s.io", ""),
+        "",
+        vec![problem],
+    )
 }
 
 /// The user that a review is about.
-fn subject(call: &Call, review: &Value) -> Result<UserInfo, ApiError> {
+fn subject(review: &Value) -> Result<UserInfo, ApiError> {
     let spec = &review["spec"];
     let texts = |value: &Value| -> Vec<String> {
         let list = value.as_array().into_iter().flatten();
@@ -167,7 +182,7 @@ fn subject(call: &Call, review: &Value) -> Result<UserInfo, ApiError> {
             "",
             "at least one of user or group must be specified",
         );
-        return Err(invalid(call, problem));
+        return Err(invalid(problem));
     }
     Ok(user)
 }

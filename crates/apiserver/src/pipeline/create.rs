@@ -50,13 +50,13 @@ impl Api {
         }
         let base = meta::text(&object, "generateName").to_owned();
         let generated = meta::text(&object, "name").is_empty() && !base.is_empty();
-        let attempts = if generated { NAMES } else { 1 };
+        if !generated {
+            return self.create_named(call, object, options).await;
+        }
         let mut last = None;
-        for _ in 0..attempts {
+        for _ in 0..NAMES {
             let mut attempt = object.clone();
-            if generated {
-                meta::of(&mut attempt).insert("name".into(), meta::generate_name(&base).into());
-            }
+            meta::of(&mut attempt).insert("name".into(), meta::generate_name(&base).into());
             match self.create_named(call, attempt, options).await {
                 Err(error @ ApiError::AlreadyExists { .. }) => last = Some(error),
                 other => return other,

@@ -56,11 +56,10 @@ impl Write {
     }
 
     pub(crate) fn replace(draft: Draft, at: Revision) -> Self {
-        let change = Change::Put(draft.clone());
         Self {
-            key: draft.key,
+            key: draft.key.clone(),
             expect: Expect::At(at),
-            change,
+            change: Change::Put(draft),
             guards: vec![],
         }
     }
