@@ -70,6 +70,10 @@ pub struct Difference {
     pub at: String,
     /// What Carto does instead, in a few words.
     pub why: String,
+    /// Whether it need not be seen: the original wakes all owners when any blueprint changes, and
+    /// then does late what it would not do by itself.
+    #[serde(default)]
+    pub sometimes: bool,
 }
 
 /// One thing that somebody does.
