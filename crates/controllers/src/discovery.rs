@@ -87,6 +87,11 @@ impl Discovery {
         self.kept(gvk, Some(FRESH)).unwrap_or(Err(Unmapped::Kind))
     }
 
+    /// The resource of a kind, if a kept document has it.
+    pub(crate) fn known(&self, gvk: &Gvk) -> Option<Mapping> {
+        self.kept(gvk, None)?.ok()
+    }
+
     /// What the kept document says: the resource; with `believed` also its absence; else nothing.
     fn kept(&self, gvk: &Gvk, believed: Option<Duration>) -> Option<Result<Mapping, Unmapped>> {
         let documents = self.lock();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use carto_core::blueprint;
 use carto_core::key::{BlueprintKind, OwnerKind};
-use carto_core::realize::{self, Dependency, Observed, Outcome, Realization, Reply, Step};
+use carto_core::realize::{self, Dependency, Observed, Outcome, Realization, Reply, Request, Step};
 use carto_core::runnable::RunnablePass;
 use futures::FutureExt as _;
 use http::Method;
@@ -152,6 +152,7 @@ impl Executor {
         let (begin, kind) = (Arc::clone(&self.begin), turn.key.kind);
         let index: Arc<dyn realize::Index> = Arc::clone(&self.index) as _;
         let now = Timestamp::now();
+        let watches = Arc::clone(&self.watches);
         let first = self.think(move || {
             let owner: Arc<Value> = Arc::new(serde_json::from_slice(&json)?);
             let mut pass = begin(
@@ -163,6 +164,7 @@ impl Executor {
                 },
             );
             let step = pass.resume(None);
+            let step = go_on(pass.as_mut(), step, kind, &watches);
             Ok::<_, Broken>((owner, pass, step))
         });
         let (owner, mut pass, mut step) = first.await??;
@@ -172,9 +174,11 @@ impl Executor {
                 Step::Do(request) => request,
             };
             let reply = self.perform(turn, request, notes).await;
+            let watches = Arc::clone(&self.watches);
             (pass, step) = self
                 .think(move || {
                     let step = pass.resume(Some(reply));
+                    let step = go_on(pass.as_mut(), step, kind, &watches);
                     (pass, step)
                 })
                 .await?;
@@ -257,6 +261,24 @@ impl Executor {
         self.index.status_written(key, written);
         Ok(())
     }
+}
+
+/// Answers what needs no waiting where the thought is, so that a pass that asks the API for nothing is one thought.
+fn go_on(pass: &mut dyn Pass, mut step: Step, kind: Kind, watches: &Watches) -> Step {
+    for _ in 0..REQUESTS_MAX {
+        let reply = match &step {
+            Step::Do(Request::Observe { gvk, expressions }) => watches
+                .observed(kind, gvk, expressions)
+                .map(|(mapping, watch)| Reply::Observed { mapping, watch }),
+            Step::Do(Request::Resolve { gvk }) => {
+                watches.discovery().known(gvk).map(Reply::Mapping)
+            }
+            _ => None,
+        };
+        let Some(reply) = reply else { break };
+        step = pass.resume(Some(reply));
+    }
+    step
 }
 
 /// Names us as the one who writes.

@@ -109,6 +109,10 @@ impl Watches {
         control
     }
 
+    pub(crate) fn discovery(&self) -> &Discovery {
+        &self.discovery
+    }
+
     /// Starts what is watched from the start.
     pub(crate) fn start(self: &Arc<Self>) {
         let mut state = self.lock();
@@ -216,8 +220,8 @@ impl Watches {
         let mapping = self.discovery.resolve(gvk).await?;
         let control = self.stamped(gvk, Flavor::of(kind), &mapping, expressions);
         let mut progress = control.settled().await;
-        if progress.failure.is_none() && self.index.want_expressions(gvk, expressions) > LIST_ABOVE
-        {
+        let behind = self.index.want_expressions(gvk, expressions);
+        if progress.failure.is_none() && behind > LIST_ABOVE && detail_of(gvk) == Detail::Full {
             progress = control.list_again().await;
         }
         let watched = match progress.failure {
@@ -226,6 +230,30 @@ impl Watches {
             None => Watched::Synced,
         };
         Ok((mapping, watched))
+    }
+
+    /// As [`Watches::observe`], if that can be answered at once: the kind is known, in sync and read with all of this.
+    pub(crate) fn observed(
+        &self,
+        kind: Kind,
+        gvk: &Gvk,
+        expressions: &Expressions,
+    ) -> Option<(Mapping, Watched)> {
+        let mapping = self.discovery.known(gvk)?;
+        {
+            let mut state = self.lock();
+            let running = state.stamped.get_mut(&(gvk.clone(), Flavor::of(kind)))?;
+            if !running.control.is_synced() {
+                return None;
+            }
+            running.needed_at = Instant::now();
+        }
+        let behind = self.index.want_expressions(gvk, expressions);
+        match detail_of(gvk) {
+            // No list brings results of these.
+            Detail::Metadata => Some((mapping, Watched::MetadataOnly)),
+            Detail::Full => (behind <= LIST_ABOVE).then_some((mapping, Watched::Synced)),
+        }
     }
 
     fn stamped(

@@ -169,8 +169,16 @@ fn plain(number: &Number) -> String {
     }
 }
 
+/// Writes a text as JSON does.
 fn push_string(out: &mut String, text: &str) {
-    out.push_str(&Value::from(text).to_string());
+    let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(plain) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&Value::from(text).to_string());
+    }
 }
 
 /// Returns the stamp digest an object carries.
@@ -190,6 +198,24 @@ mod tests {
         assert_ne!(stamp(&one), stamp(&two));
         assert_eq!(values(&one), values(&two));
         assert_ne!(values(&one), values(&json!({"a": ["x", "x"]})));
+    }
+
+    #[test]
+    fn texts_are_written_as_json() {
+        for text in [
+            "",
+            "plain",
+            "ü☃\u{1f600}",
+            "a\"b",
+            "a\\b",
+            "tab\t",
+            "\u{7f}",
+            "\u{1}",
+        ] {
+            let mut out = String::new();
+            push_string(&mut out, text);
+            assert_eq!(out, Value::from(text).to_string());
+        }
     }
 
     #[test]

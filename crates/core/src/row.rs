@@ -75,6 +75,11 @@ impl Expressions {
         Arc::ptr_eq(&self.0, &other.0) || other.iter().all(|one| self.position(one).is_some())
     }
 
+    /// Reports whether both are the very same set in memory.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Iterates in sorted order.
     pub fn iter(&self) -> impl Iterator<Item = &Expression> {
         self.0.iter().map(|one| &one.expression)

@@ -27,15 +27,33 @@ impl Cluster {
     /// # Panics
     /// When the server does not start.
     pub async fn with_definitions(more: Vec<Value>) -> Self {
+        Self::start_with(Config {
+            crds: more,
+            ..Config::default()
+        })
+        .await
+    }
+
+    /// Starts with Carto's definitions on a free port, for other processes; RBAC is enforced for all but its admin.
+    ///
+    /// # Panics
+    /// When the server does not start.
+    pub async fn on_a_port() -> Self {
+        Self::start_with(Config {
+            port: Some(0),
+            rbac: true,
+            ..Config::default()
+        })
+        .await
+    }
+
+    async fn start_with(mut config: Config) -> Self {
         let mut crds: Vec<Value> = carto_api::crds()
             .into_iter()
             .map(|crd| serde_json::to_value(crd).expect("a definition is plain data"))
             .collect();
-        crds.extend(more);
-        let config = Config {
-            crds,
-            ..Config::default()
-        };
+        crds.append(&mut config.crds);
+        config.crds = crds;
         let api = ApiServer::start(config)
             .await
             .expect("an API server in memory starts");

@@ -55,7 +55,34 @@ impl Flavor {
 struct Store {
     shelf: Shelf<Arc<Row>>,
     expressions: Expressions,
+    /// The rows that were read without all of the expressions, kept on every change so that nobody has to look for them.
+    behind: HashSet<Name>,
     synced: HashSet<Flavor>,
+}
+
+impl Store {
+    /// Adds to what rows are read with.
+    fn want(&mut self, wanted: &Expressions) {
+        if self.expressions.contains(wanted) {
+            return;
+        }
+        self.expressions = self.expressions.union(wanted);
+        let expressions = &self.expressions;
+        let behind = self.shelf.values().filter(|row| !row.covers(expressions));
+        self.behind = behind.map(|row| name_of(&row.key)).collect();
+    }
+
+    /// Notes whether the row of this name, as it is now, has all that is wanted.
+    fn note(&mut self, name: &Name) {
+        match self.shelf.get(name) {
+            Some(row) if !row.covers(&self.expressions) => {
+                self.behind.insert(name.clone());
+            }
+            _ => {
+                self.behind.remove(name);
+            }
+        }
+    }
 }
 
 /// All rows, by kind, and whose they are.
@@ -125,6 +152,9 @@ impl Rows {
 /// Whether anything that a pass could look at is different.
 fn concerns(old: &Row, new: &Row) -> bool {
     let same_results = || {
+        if old.expressions.is(&new.expressions) {
+            return old.results == new.results;
+        }
         // A row read with more expressions than the older one tells nothing new by that alone; one read with fewer (by
         // metadata only) leaves open what became of the others.
         old.expressions
@@ -209,7 +239,9 @@ impl Inner {
             Some(older) => Arc::new(row.inherit(older)),
             None => Arc::new(row),
         };
-        match store.shelf.put(name.clone(), Arc::clone(&row)) {
+        let put = store.shelf.put(name.clone(), Arc::clone(&row));
+        store.note(&name);
+        match put {
             Put::New => {
                 self.rows.link(&row);
                 self.note_abandoned(&row, wakes);
@@ -238,6 +270,7 @@ impl Inner {
         if held.resource_version == row.resource_version {
             if row.covers(&held.expressions) {
                 *held = Arc::new(Row::clone(row).inherit(held));
+                store.note(name);
             }
         } else if held.settled.is_none() && row.settled.is_some() {
             *held = Arc::new(Row::clone(held).inherit(row));
@@ -253,6 +286,7 @@ impl Inner {
             return;
         };
         if let Some(old) = store.shelf.take(name) {
+            store.note(name);
             self.rows.unlink(&old);
             self.row_changed(Some(&old), None, cause, wakes);
         }
@@ -267,6 +301,7 @@ impl Inner {
                 return;
             };
             if let Some(old) = store.shelf.bury(&name) {
+                store.note(&name);
                 self.rows.unlink(&old);
                 self.row_changed(Some(&old), None, &Cause::default(), wakes);
             }
@@ -300,12 +335,9 @@ impl Index {
                 expressions: own.hinted_expressions(gvk),
                 ..Store::default()
             });
-        store.expressions = store.expressions.union(wanted);
-        store
-            .shelf
-            .values()
-            .filter(|row| !row.covers(wanted))
-            .count()
+        store.want(wanted);
+        let behind = store.behind.iter().filter_map(|name| store.shelf.get(name));
+        behind.filter(|row| !row.covers(wanted)).count()
     }
 
     /// What rows of a kind are read with; `None` when the kind is not kept.
@@ -384,6 +416,7 @@ impl Index {
                 return;
             };
             if let Some(old) = store.shelf.remove(&name, &row) {
+                store.note(&name);
                 inner.rows.unlink(&old);
                 inner.row_changed(Some(&old), None, &cause, wakes);
             }
@@ -400,6 +433,7 @@ impl Index {
         store.synced.remove(&flavor);
         if store.synced.is_empty() {
             let lost = std::mem::take(&mut store.shelf);
+            store.behind.clear();
             for row in lost.values() {
                 rows.unlink(row);
             }

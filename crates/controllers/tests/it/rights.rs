@@ -78,6 +78,40 @@ async fn a_role_that_is_edited_later_is_noticed_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_role_that_is_edited_or_bound_later_is_noticed_too() {
+    everywhere("cluster-role", async |home| {
+        one_step(&home).await;
+        let role = |verbs: Value| {
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+                "metadata": {"name": home.name},
+                "rules": [{"apiGroups": ["test.carto.run"], "resources": ["things"], "verbs": verbs}]})
+        };
+        let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "metadata": {"name": home.name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": home.name},
+            "subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io",
+                "name": format!("system:serviceaccounts:{}", home.name)}]});
+        home.put(&role(json!(["get"]))).await;
+        home.workload("app", "one").await;
+        let controllers = home.controllers().await;
+        let refused = "False TemplateRejectedByAPIServer";
+        home.until_condition("app", "ResourcesSubmitted", refused).await;
+        home.put(&binding).await;
+        home.quiet(&controllers).await;
+        home.until_condition("app", "ResourcesSubmitted", refused).await;
+        home.put(&role(json!(["get", "create", "patch"]))).await;
+        home.until_condition("app", "Ready", "True Ready").await;
+        controllers.stop().await;
+        let rbac = "/apis/rbac.authorization.k8s.io/v1";
+        for plural in ["clusterroles", "clusterrolebindings"] {
+            home.delete(&format!("{rbac}/{plural}/{}", home.name)).await;
+        }
+        home.clear().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_that_comes_later_is_noticed() {
     everywhere("late-account", async |home| {
         one_step(&home).await;
