@@ -35,8 +35,9 @@ impl TestApi {
     pub(crate) async fn real(name: &str) -> Option<Self> {
         let kubeconfig = carto_testkit::real::kubeconfig(name)?;
         let read = Kubeconfig::read_from(&kubeconfig).unwrap();
-        let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default());
-        let client = Client::try_from(config.await.unwrap()).unwrap();
+        let options = KubeConfigOptions::default();
+        let config = kube::Config::from_custom_kubeconfig(read, &options).await;
+        let client = Client::try_from(config.unwrap()).unwrap();
         let name = format!("{name}-{}", std::process::id() % 10_000);
         Some(Self::prepare(client, kubeconfig, &name, None).await)
     }
