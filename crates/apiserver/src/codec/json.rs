@@ -21,7 +21,12 @@ pub(super) fn decode(body: &[u8]) -> Result<Decoded, String> {
     let value = Seed(&mut found)
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value))
-        .map_err(|error| format!("json parse error: {error}"))?;
+        .map_err(|error| match error.classify() {
+            serde_json::error::Category::Eof => {
+                "json parse error: unexpected end of JSON input".to_owned()
+            }
+            _ => format!("json parse error: {error}"),
+        })?;
     Ok(Decoded {
         value,
         duplicates: found.duplicates,

@@ -61,7 +61,7 @@ fn field(
     })
 }
 
-/// `json: cannot unmarshal number into Go struct field Widget.metadata.name of type string`.
+/// `json: cannot unmarshal number into Go struct field ObjectMeta.metadata.name of type string`.
 fn mismatch(value: &Value, kind: &str, path: &str, wanted: &str) -> String {
     let is = match value {
         Value::Null => "null",
@@ -71,7 +71,13 @@ fn mismatch(value: &Value, kind: &str, path: &str, wanted: &str) -> String {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    format!("json: cannot unmarshal {is} into Go struct field {kind}.{path} of type {wanted}")
+    // Go names the struct in which the field is.
+    let within = match path.strip_prefix("metadata.") {
+        None => kind,
+        Some(field) if field.starts_with("ownerReferences.") => "OwnerReference",
+        Some(_) => "ObjectMeta",
+    };
+    format!("json: cannot unmarshal {is} into Go struct field {within}.{path} of type {wanted}")
 }
 
 fn text(value: Value, kind: &str, path: &str) -> Result<Option<Value>, String> {
@@ -209,7 +215,7 @@ mod tests {
         };
         check(
             json!({"labels": {"a": 1}}),
-            "json: cannot unmarshal number into Go struct field Widget.metadata.labels of type string",
+            "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string",
         );
         check(
             json!([]),

@@ -35,6 +35,10 @@ pub(super) fn take_in(
     let mut problems = vec![];
     let mut unknown = meta::decode(&mut value, &resource.kind).map_err(wrong)?;
     unknown.extend(resource.rules.decode(&mut value).map_err(wrong)?);
+    if !resource.is_custom() {
+        // Told in the order of the document, which clients sort.
+        unknown.sort_by(|a, b| top_level(a).cmp(top_level(b)));
+    }
     problems.extend(
         unknown
             .iter()
@@ -50,6 +54,11 @@ pub(super) fn take_in(
     report(call, &value, problems, validation, origin)?;
     resource.rules.default(&mut value);
     Ok(value)
+}
+
+/// The field of the object in which a path begins.
+fn top_level(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or_default()
 }
 
 fn cannot_be_handled(resource: &Resource, text: &str) -> ApiError {

@@ -120,6 +120,7 @@ impl Query {
 
     /// Checks the options of lists and watches against each other.
     pub(crate) fn validate_list(&self, watch: bool) -> Result<(), ApiError> {
+        self.number("timeoutSeconds")?;
         let mut errors = vec![];
         let given = self.text("resourceVersionMatch");
         let revision = self.text("resourceVersion");
@@ -163,6 +164,10 @@ impl Query {
             )),
             (Some("NotOlderThan"), Some(_)) => {}
             (Some(other), Some(_)) => {
+                errors.push(FieldError::forbidden(
+                    MATCH,
+                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+                ));
                 errors.push(FieldError::not_supported(MATCH, other, &["NotOlderThan"]));
             }
         }
@@ -197,7 +202,7 @@ impl Query {
                 errors.push(FieldError::not_supported(
                     "fieldValidation",
                     other,
-                    &["", "Ignore", "Warn", "Strict"],
+                    &["", "Ignore", "Strict", "Warn"],
                 ));
                 FieldValidation::Warn
             }
@@ -249,7 +254,7 @@ fn validate_match(
     if value == "Exact" && revision == Some("0") {
         errors.push(FieldError::forbidden(
             MATCH,
-            "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"",
+            "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
         ));
     }
 }
