@@ -47,7 +47,7 @@ fn sort_causes(status: &mut Value) {
 fn mask(value: &mut Value, namespace: &str) {
     match value {
         Value::String(text) => {
-            *text = uids(&text.replace(namespace, "{ns}"));
+            *text = revisions(&uids(&text.replace(namespace, "{ns}")));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| mask(item, namespace)),
         Value::Object(fields) => {
@@ -122,6 +122,18 @@ fn is_scalar(value: &Value) -> bool {
         Value::Number(_) => true,
         Value::Array(items) => items.iter().all(is_scalar),
         _ => false,
+    }
+}
+
+/// Replaces the revision that a failed precondition tells.
+fn revisions(text: &str) -> String {
+    const BEFORE: &str = "in record (";
+    match text.split_once(BEFORE) {
+        Some((start, rest)) => {
+            let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{start}{BEFORE}<revision>{rest}")
+        }
+        None => text.to_owned(),
     }
 }
 
