@@ -9,6 +9,7 @@ mod documents;
 mod fixtures;
 mod logs;
 mod objects;
+mod owners;
 mod port;
 mod raw;
 mod rights;

@@ -172,3 +172,28 @@ async fn watches_end_with_the_server() {
         .unwrap();
     assert_eq!(reply.code, 200);
 }
+
+#[tokio::test]
+async fn a_thousand_watchers_see_every_change_in_order() {
+    const WATCHERS: usize = 1000;
+    const CHANGES: usize = 20;
+    let server = server().await;
+    let api = sender(&server);
+    let from = revision(&api).await;
+    let path = format!("{MAPS}?watch=1&resourceVersion={from}&timeoutSeconds=5");
+    let watchers: Vec<_> = (0..WATCHERS)
+        .map(|_| {
+            let (api, path) = (api.clone(), path.clone());
+            tokio::spawn(async move { seen(&api.get(&path).await.lines()) })
+        })
+        .collect();
+    let expected: Vec<_> = (0..CHANGES)
+        .map(|n| event("ADDED", &format!("m{n}"), "1"))
+        .collect();
+    for (_, name, label) in &expected {
+        assert_eq!(api.post(MAPS, &map(name, label)).await.code, 201);
+    }
+    for watcher in watchers {
+        assert_eq!(watcher.await.unwrap(), expected);
+    }
+}
