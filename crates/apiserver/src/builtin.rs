@@ -46,31 +46,14 @@ pub(crate) struct BuiltinKind {
     pub(crate) categories: Vec<String>,
     /// Verbs of the main resource.
     pub(crate) verbs: Vec<String>,
-    /// As in discovery.
-    pub(crate) storage_version_hash: Option<String>,
-    /// Subresources.
-    pub(crate) subresources: Vec<BuiltinSubresource>,
+    /// Names of subresources, as `status`.
+    pub(crate) subresources: Vec<String>,
     /// Name of its schema.
     pub(crate) schema_name: String,
     /// Its Go type.
     ty: StructId,
     /// Compiled when first merged.
     merge_schema: LazyLock<Schema, Box<dyn FnOnce() -> Schema + Send + Sync>>,
-}
-
-/// A subresource of a kind.
-#[derive(Debug)]
-pub(crate) struct BuiltinSubresource {
-    /// Name, as `status`.
-    pub(crate) name: String,
-    /// Group of its kind, where it differs from that of the resource.
-    pub(crate) group: Option<String>,
-    /// Version of its kind, where it differs.
-    pub(crate) version: Option<String>,
-    /// Kind of its objects.
-    pub(crate) kind: String,
-    /// Verbs.
-    pub(crate) verbs: Vec<String>,
 }
 
 /// Returns all kinds, by group, version and plural.
@@ -116,9 +99,7 @@ impl BuiltinKind {
 
     /// Whether objects have a `status` that only `/status` writes.
     pub(crate) fn has_status(&self) -> bool {
-        self.subresources
-            .iter()
-            .any(|subresource| subresource.name == "status")
+        self.subresources.iter().any(|name| name == "status")
     }
 
     /// The object that a create starts from, as far as ownership of fields is concerned.

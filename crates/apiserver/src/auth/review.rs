@@ -19,7 +19,7 @@ use crate::{meta, respond, time};
 
 impl Api {
     /// Answers a review.
-    pub(crate) async fn review_request(
+    pub(crate) fn review_request(
         &self,
         call: &Call,
         body: &Payload,

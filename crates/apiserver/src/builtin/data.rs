@@ -6,7 +6,7 @@ use carto_merge::smd::Schema;
 use flate2::read::GzDecoder;
 use serde_json::{Map, Value};
 
-use super::{BuiltinKind, BuiltinSubresource, types};
+use super::{BuiltinKind, types};
 
 /// A test holds the file to this; it is the bound for decompression too.
 const SIZE_MAX_BYTES: u64 = 4 << 20;
@@ -104,10 +104,6 @@ fn texts(value: &Value, name: &str) -> Vec<String> {
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn optional(value: &Value, name: &str) -> Option<String> {
-    Some(text(value, name)).filter(|text| !text.is_empty())
-}
-
 fn kind(resource: &Value) -> BuiltinKind {
     let (group, version) = (text(resource, "group"), text(resource, "version"));
     let kind = text(resource, "kind");
@@ -125,17 +121,10 @@ fn kind(resource: &Value) -> BuiltinKind {
         short_names: texts(resource, "shortNames"),
         categories: texts(resource, "categories"),
         verbs: texts(resource, "verbs"),
-        storage_version_hash: optional(resource, "storageVersionHash"),
         subresources: subresources
             .into_iter()
             .flatten()
-            .map(|subresource| BuiltinSubresource {
-                name: text(subresource, "name"),
-                group: optional(subresource, "group"),
-                version: optional(subresource, "version"),
-                kind: text(subresource, "kind"),
-                verbs: texts(subresource, "verbs"),
-            })
+            .map(|subresource| text(subresource, "name"))
             .collect(),
         schema_name,
         ty,

@@ -19,7 +19,6 @@ pub(crate) struct Struct {
     /// Full name, as its schema is called.
     pub(crate) name: String,
     pub(crate) fields: Vec<Field>,
-    by_name: BTreeMap<String, usize>,
     by_number: BTreeMap<u32, usize>,
 }
 
@@ -88,10 +87,6 @@ pub(crate) enum Or {
 }
 
 impl Struct {
-    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
-        self.by_name.get(name).map(|index| &self.fields[*index])
-    }
-
     pub(crate) fn field_number(&self, number: u32) -> Option<&Field> {
         self.by_number
             .get(&number)
@@ -157,12 +152,8 @@ fn parse_struct(name: &str, raw: &Map<String, Value>, ids: &BTreeMap<String, Str
             }
         })
         .collect();
-    let mut by_name = BTreeMap::new();
     let mut by_number = BTreeMap::new();
     for (index, field) in fields.iter().enumerate() {
-        if field.zero != Zero::Inline {
-            by_name.entry(field.name.clone()).or_insert(index);
-        }
         if field.number > 0 {
             by_number.insert(field.number, index);
         }
@@ -170,7 +161,6 @@ fn parse_struct(name: &str, raw: &Map<String, Value>, ids: &BTreeMap<String, Str
     Struct {
         name: name.to_owned(),
         fields,
-        by_name,
         by_number,
     }
 }

@@ -104,7 +104,7 @@ fn status(kind: &str, new: &At<'_>, old: Option<&At<'_>>, problems: &mut Problem
 pub(super) fn name(group: &str, kind: &str, name: &str) -> Vec<String> {
     match (group, kind) {
         (crate::auth::GROUP, _) => names::path_segment(name),
-        ("", "Namespace") | ("", "Service") | ("apps", "StatefulSet") => names::dns1123_label(name),
+        ("", "Namespace" | "Service") | ("apps", "StatefulSet") => names::dns1123_label(name),
         _ => names::dns1123_subdomain(name),
     }
 }

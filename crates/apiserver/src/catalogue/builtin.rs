@@ -123,7 +123,7 @@ fn resource(kind: &'static BuiltinKind) -> Resource {
 }
 
 fn has(kind: &BuiltinKind, subresource: &str) -> bool {
-    kind.subresources.iter().any(|sub| sub.name == subresource)
+    kind.subresources.iter().any(|name| name == subresource)
 }
 
 fn extras(kind: &BuiltinKind) -> Vec<Extra> {

@@ -26,11 +26,8 @@ pub(crate) fn decode(object: &mut Value, kind: &str) -> Result<Vec<String>, Stri
     let mut unknown = vec![];
     let given = std::mem::take(metadata);
     for (name, value) in given {
-        match field(&name, value, kind, &mut unknown)? {
-            Some(value) => {
-                metadata.insert(name, value);
-            }
-            None => continue,
+        if let Some(value) = field(&name, value, kind, &mut unknown)? {
+            metadata.insert(name, value);
         }
     }
     Ok(unknown)

@@ -100,7 +100,7 @@ impl Api {
         }
         let form = negotiate::form(accept)?;
         if call.resource.rows == crate::catalogue::Rows::Virtual {
-            return self.review_request(&call, body, form).await;
+            return self.review_request(&call, body, form);
         }
         match verb {
             Verb::Watch => watch::serve(self, call, form).await,

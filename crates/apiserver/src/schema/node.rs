@@ -27,7 +27,6 @@ pub(super) struct Node {
     pub(super) embedded: bool,
     pub(super) list_type: Option<String>,
     pub(super) list_keys: Vec<String>,
-    pub(super) map_type: Option<String>,
     pub(super) limits: Limits,
     pub(super) all_of: Vec<Node>,
     pub(super) any_of: Vec<Node>,
@@ -121,7 +120,6 @@ fn compile(schema: &Value, path: &str, is_root: bool, errors: &mut Vec<FieldErro
         embedded: flag("x-kubernetes-embedded-resource"),
         list_type: text("x-kubernetes-list-type"),
         list_keys: strings(schema.get("x-kubernetes-list-map-keys")),
-        map_type: text("x-kubernetes-map-type"),
         limits: limits(schema, path, errors),
         types,
         ..Node::default()

@@ -524,7 +524,7 @@ fn check_type(node: &Node, value: &Value, path: &str) -> Outcome {
     let is_text_or_list = matches!(actual, "string" | "array");
     if let Some(format) = &node.format {
         let same_format = own_format == format.name || (format.is_int64() && own_format == "int64");
-        if !is_text_or_list && !(has(actual) || same_format || whole || integer_as_number) {
+        if !(is_text_or_list || has(actual) || same_format || whole || integer_as_number) {
             return Outcome::fail(Problem::wrong_type(path, &format.name, own_format));
         }
         if is_text_or_list && !(has("number") || has("integer")) {

@@ -232,11 +232,6 @@ impl Draft {
             revision_at: self.revision_at,
         }
     }
-
-    /// What the draft will read as, except for the revision.
-    pub(crate) fn preview(&self) -> &[u8] {
-        &self.json
-    }
 }
 
 fn labels(value: Option<&Value>) -> Box<[(Box<str>, Box<str>)]> {

@@ -123,14 +123,6 @@ impl State {
         self.resources.get(resource).map_or(0, |r| r.objects.len())
     }
 
-    /// Names of resources that have objects.
-    pub(crate) fn resources(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.resources
-            .iter()
-            .filter(|(_, r)| !r.objects.is_empty())
-            .map(|(name, _)| name)
-    }
-
     /// The objects of a resource, of all namespaces or one, now.
     pub(crate) fn list<'a>(
         &'a self,

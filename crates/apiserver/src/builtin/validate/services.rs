@@ -310,7 +310,7 @@ fn traffic(spec: &At<'_>, kind: &str, problems: &mut Problems) {
 fn changes(new: &At<'_>, old: &At<'_>, problems: &mut Problems) {
     let is_external = |spec: &At<'_>| spec.get("type").text() == "ExternalName";
     let is_any = |is: fn(&At<'_>) -> bool| is(new) || is(old);
-    if !is_any(is_external) && !(is_headless(new) && is_headless(old)) {
+    if !(is_any(is_external) || is_headless(new) && is_headless(old)) {
         stay(new, old, "clusterIPs", "clusterIP", problems);
     }
     if !is_any(is_external) && !is_any(is_headless) {

@@ -135,9 +135,13 @@ fn schema(out: &mut Message, schema: &Value) {
 struct Message(Vec<u8>);
 
 impl Message {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a number is written in pieces of seven bits"
+    )]
     fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
-            self.0.push((value & 0x7f) as u8 | 0x80);
+            self.0.push(value as u8 | 0x80);
             value >>= 7;
         }
         self.0.push(value as u8);
