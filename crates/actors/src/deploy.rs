@@ -179,7 +179,7 @@ async fn follow<K>(
         match event {
             Some(Ok(watcher::Event::Init)) => list = Some(Vec::new()),
             Some(Ok(watcher::Event::InitApply(object))) => {
-                list.get_or_insert_default().push(object)
+                list.get_or_insert_default().push(object);
             }
             Some(Ok(watcher::Event::InitDone)) => {
                 let here = list.take().unwrap_or_default();

@@ -219,7 +219,7 @@ pub(crate) async fn drive<K, E>(
                 tracing::warn!(actor, %object, error = %error, "a pass failed");
             }
             Err(error) => {
-                tracing::warn!(actor, error = %chain(&error), "a watch failed, and is opened again")
+                tracing::warn!(actor, error = %chain(&error), "a watch failed, and is opened again");
             }
         }
     }

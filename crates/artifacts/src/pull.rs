@@ -13,7 +13,7 @@ use crate::{
     oci::{
         client::{Client, ClientError},
         credentials::Keychain,
-        manifest::{Execution, ImageConfig, Manifest},
+        manifest::{Descriptor, Execution, ImageConfig, Manifest},
         name::{ImageName, ParseNameError},
         registry::{Registry, RegistryError},
         rootfs,
@@ -146,27 +146,76 @@ fn unpack(blobs: &Registry, folder: &Path, image: &str, digest: &Digest) -> Resu
         image: image.to_owned(),
         source,
     };
+    let unreadable = |source| PullError::Unpack {
+        image: image.to_owned(),
+        source,
+    };
     let manifest: Manifest = serde_json::from_slice(&blobs.read_blob(digest)?).map_err(document)?;
     let config: ImageConfig =
         serde_json::from_slice(&blobs.read_blob(&manifest.config.digest)?).map_err(document)?;
+    let note = serde_json::to_vec(&config.config).map_err(document)?;
+    let (below, last) = match manifest.layers.split_last() {
+        Some((last, below)) => (below, std::slice::from_ref(last)),
+        None => (&[][..], &[][..]),
+    };
+    let base = if below.is_empty() {
+        None
+    } else {
+        Some(base(blobs, folder, below).map_err(|failed| match failed {
+            Failed::Layer(source) => unreadable(source),
+            Failed::Disk(source) => disk(source),
+        })?)
+    };
     let aside = tempfile::Builder::new()
         .prefix(".pull-")
         .tempdir_in(folder)
         .map_err(disk)?;
     let root = aside.path().join("root");
     fs::create_dir(&root).map_err(disk)?;
-    rootfs::unpack(blobs, &manifest, &root).map_err(|source| PullError::Unpack {
-        image: image.to_owned(),
-        source,
-    })?;
-    let note = serde_json::to_vec(&config.config).map_err(document)?;
+    if let Some(base) = base {
+        rootfs::link_tree(&base, &root).map_err(disk)?;
+    }
+    rootfs::unpack_layers(blobs, last, &root).map_err(unreadable)?;
     fs::write(aside.path().join("config.json"), note).map_err(disk)?;
-    let place = folder.join(digest.hex());
-    match fs::rename(aside.keep(), &place) {
-        Ok(()) => Ok(()),
-        // Somebody else unpacked the same image meanwhile.
-        Err(_) if place.join("config.json").is_file() => Ok(()),
-        Err(error) => Err(disk(error)),
+    take_place(aside, &folder.join(digest.hex())).map_err(disk)
+}
+
+/// Why layers are not unpacked.
+enum Failed {
+    Layer(ArchiveError),
+    Disk(io::Error),
+}
+
+/// All layers of an image but the last, unpacked once: from one commit to the next only the last one changes.
+fn base(blobs: &Registry, folder: &Path, layers: &[Descriptor]) -> Result<PathBuf, Failed> {
+    let chain: Vec<&str> = layers.iter().map(|layer| layer.digest.as_str()).collect();
+    let name = Digest::of(chain.join(" ").as_bytes());
+    let bases = folder.join("bases");
+    let place = bases.join(name.hex());
+    if place.is_dir() {
+        return Ok(place);
+    }
+    fs::create_dir_all(&bases).map_err(Failed::Disk)?;
+    let aside = tempfile::Builder::new()
+        .prefix(".unpack-")
+        .tempdir_in(&bases)
+        .map_err(Failed::Disk)?;
+    rootfs::unpack_layers(blobs, layers, aside.path()).map_err(Failed::Layer)?;
+    take_place(aside, &place).map_err(Failed::Disk)?;
+    Ok(place)
+}
+
+/// Gives a folder its name when everything is in it.
+fn take_place(aside: tempfile::TempDir, place: &Path) -> io::Result<()> {
+    match fs::rename(aside.path(), place) {
+        Ok(()) => {
+            // It has another name now: there is nothing left to remove.
+            let _moved = aside.keep();
+            Ok(())
+        }
+        // Somebody else unpacked the same meanwhile.
+        Err(_) if place.is_dir() => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -186,5 +235,56 @@ mod tests {
             error.to_string().contains("is not a name of an image"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn images_share_what_lies_below_their_last_layer_and_do_not_touch_it() {
+        use std::os::unix::fs::MetadataExt;
+
+        use crate::oci::image::{self, LayerFile};
+
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Registry::open(folder.path().join("store")).unwrap();
+        let layer = |files: &[(&str, &str)]| {
+            let sources: Vec<_> = files
+                .iter()
+                .map(|(name, text)| {
+                    let source = folder
+                        .path()
+                        .join(format!("{}.src", name.replace('/', "-")));
+                    fs::write(&source, text).unwrap();
+                    ((*name).to_owned(), source)
+                })
+                .collect();
+            let files: Vec<LayerFile<'_>> = sources
+                .iter()
+                .map(|(path, source)| LayerFile {
+                    path,
+                    source,
+                    executable: false,
+                })
+                .collect();
+            image::files_layer(&blobs, &files, "test").unwrap()
+        };
+        let base = layer(&[("bin/server", "large"), ("site/page", "none")]);
+        let mut roots = Vec::new();
+        for page in ["one", "two"] {
+            let layers = [base.clone(), layer(&[("site/page", page)])];
+            let built = image::build(&blobs, "app", &[page], &layers, Execution::default());
+            let digest = built.unwrap().digest;
+            unpack(&blobs, folder.path(), "app", &digest).unwrap();
+            unpack(&blobs, folder.path(), "app", &digest).unwrap();
+            roots.push(folder.path().join(digest.hex()).join("root"));
+        }
+        let read = |root: &Path| fs::read_to_string(root.join("site/page")).unwrap();
+        assert_eq!(
+            (read(&roots[0]), read(&roots[1])),
+            ("one".into(), "two".into())
+        );
+        let inode = |root: &Path| fs::metadata(root.join("bin/server")).unwrap().ino();
+        assert_eq!(inode(&roots[0]), inode(&roots[1]));
+        let left = fs::read_dir(folder.path()).unwrap().filter_map(Result::ok);
+        let aside = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(".pull"));
+        assert_eq!(aside.count(), 0);
     }
 }

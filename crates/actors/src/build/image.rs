@@ -427,17 +427,17 @@ impl Pass<'_> {
 /// The tag, one that only this build has, and further tags.
 fn tags(spec: &ImageSpec, number: u64) -> Vec<String> {
     let mut tags = vec![spec.tag.clone()];
-    if spec.image_tagging_strategy.as_deref() != Some("None") {
-        if let Ok(name) = spec.tag.parse::<ImageName>() {
-            let front = name
-                .tag
-                .as_deref()
-                .filter(|tag| *tag != "latest")
-                .map(|tag| format!("{tag}-"))
-                .unwrap_or_default();
-            let time = jiff::Timestamp::now().strftime("%Y%m%d.%H%M%S");
-            tags.push(format!("{}:{front}b{number}.{time}", name.path()));
-        }
+    if spec.image_tagging_strategy.as_deref() != Some("None")
+        && let Ok(name) = spec.tag.parse::<ImageName>()
+    {
+        let front = name
+            .tag
+            .as_deref()
+            .filter(|tag| *tag != "latest")
+            .map(|tag| format!("{tag}-"))
+            .unwrap_or_default();
+        let time = jiff::Timestamp::now().strftime("%Y%m%d.%H%M%S");
+        tags.push(format!("{}:{front}b{number}.{time}", name.path()));
     }
     tags.extend(spec.additional_tags.iter().cloned());
     tags

@@ -213,7 +213,7 @@ impl Pass<'_> {
             return Err("the build has no tag".to_owned());
         };
         let registry = &self.actor.registry;
-        if let Some(digest) = self.finished_before(first).await {
+        if let Some(digest) = self.finished_before(first) {
             log.say("the image of these inputs is stored already");
             return self.push(&tags, &digest, credentials, log).await;
         }
@@ -283,7 +283,7 @@ impl Pass<'_> {
 
     /// The image that was built from the same inputs before (by this build when it was cut off, or by an older one),
     /// unless somebody asked for another build.
-    async fn finished_before(&self, name: &ImageName) -> Option<Digest> {
+    fn finished_before(&self, name: &ImageName) -> Option<Digest> {
         if self.build.identity.is_empty() || self.build.reason == "TRIGGER" {
             return None;
         }

@@ -83,12 +83,12 @@ pub(super) struct GitSource {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct BlobSource {
     pub(super) url: String,
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub(super) strip_components: usize,
 }
 
-fn is_zero(n: &usize) -> bool {
-    *n == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

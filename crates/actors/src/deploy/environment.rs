@@ -57,7 +57,7 @@ impl Objects<'_> {
         for variable in container.env.iter().flatten() {
             let value = match (&variable.value, &variable.value_from) {
                 (Some(value), _) => Some(value.clone()),
-                (None, Some(source)) => self.from_source(source).await?,
+                (None, Some(source)) => self.value_of(source).await?,
                 (None, None) => Some(String::new()),
             };
             if let Some(value) = value {
@@ -102,7 +102,7 @@ impl Objects<'_> {
         Ok(env)
     }
 
-    async fn from_source(&self, source: &EnvVarSource) -> Result<Option<String>, String> {
+    async fn value_of(&self, source: &EnvVarSource) -> Result<Option<String>, String> {
         if let Some(key) = &source.config_map_key_ref {
             let optional = key.optional == Some(true);
             let values = self.config_map(&key.name, optional).await?;

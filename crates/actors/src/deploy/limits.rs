@@ -74,7 +74,7 @@ fn of_pod(spec: &PodSpec) -> Vec<(bool, &'static str)> {
             "shareProcessNamespace",
         ),
         (spec.dns_config.is_some(), "dnsConfig"),
-        (some(&spec.host_aliases), "hostAliases"),
+        (some(spec.host_aliases.as_ref()), "hostAliases"),
         (spec.hostname.is_some(), "hostname"),
         (
             spec.node_selector
@@ -84,7 +84,7 @@ fn of_pod(spec: &PodSpec) -> Vec<(bool, &'static str)> {
         ),
         (spec.affinity.is_some(), "affinity"),
         (
-            some(&spec.topology_spread_constraints),
+            some(spec.topology_spread_constraints.as_ref()),
             "topologySpreadConstraints",
         ),
         (spec.priority_class_name.is_some(), "priorityClassName"),
@@ -149,8 +149,8 @@ fn of_container(container: &Container) -> Vec<(bool, &'static str)> {
     ]
 }
 
-fn some<T>(list: &Option<Vec<T>>) -> bool {
-    list.as_ref().is_some_and(|list| !list.is_empty())
+fn some<T>(list: Option<&Vec<T>>) -> bool {
+    list.is_some_and(|list| !list.is_empty())
 }
 
 #[cfg(test)]

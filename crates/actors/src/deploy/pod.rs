@@ -106,7 +106,7 @@ impl Worker<'_> {
         ended || self.pod.annotations().contains_key(MIRROR) || grace_of(self.pod).is_some()
     }
 
-    fn members<'p>(&'p self, init: bool) -> Vec<Member<'p>> {
+    fn members(&self, init: bool) -> Vec<Member<'_>> {
         let spec = self.pod.spec.as_ref();
         let containers = spec.into_iter().flat_map(|spec| {
             let inits = spec.init_containers.as_deref().unwrap_or_default();

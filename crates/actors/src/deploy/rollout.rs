@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, ReplicaSetSpec};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::{Resource, ResourceExt};
 
@@ -422,7 +423,7 @@ fn plain(template: &PodTemplateSpec) -> PodTemplateSpec {
     let empty = template
         .metadata
         .as_ref()
-        .is_some_and(|metadata| *metadata == Default::default());
+        .is_some_and(|metadata| *metadata == ObjectMeta::default());
     template.metadata = template.metadata.filter(|_metadata| !empty);
     template
 }

@@ -48,7 +48,7 @@ impl Notices {
         match watcher {
             Ok(watcher) => lock(&shared).watcher = Some(watcher),
             Err(error) => {
-                tracing::warn!(%error, "folders cannot be watched; commits are noticed by interval only")
+                tracing::warn!(%error, "folders cannot be watched; commits are noticed by interval only");
             }
         }
         Notices {

@@ -409,7 +409,7 @@ fn observe(spec: &GitRepositorySpec, status: &mut Map<String, Value>) {
         ),
         (
             "observedRecurseSubmodules",
-            spec.recurse_submodules.then(|| json!(true)),
+            spec.recurse_submodules.then_some(json!(true)),
         ),
         (
             "observedSparseCheckout",

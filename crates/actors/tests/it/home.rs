@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use carto_actors::{Actor, Actors, Config, Internal, Isolate};
 use carto_apiserver::{ApiServer, UserInfo};
+use carto_artifacts::listen::Ports;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -52,6 +53,10 @@ impl Home {
         let mut config = Config::new(dir.path().join("state"), internal);
         config.actors = actors.iter().copied().collect::<BTreeSet<_>>();
         config.isolate = isolate;
+        // Not the port that every registry prefers: a home that pauses must find its own again.
+        std::fs::create_dir_all(&config.state_dir).unwrap();
+        let ports = Ports::open(config.state_dir.join("ports.json")).unwrap();
+        drop(ports.listen("registry").await.unwrap());
         let mut home = Home {
             dir,
             client,
@@ -68,7 +73,7 @@ impl Home {
     /// Starts the actors (again).
     pub(crate) async fn resume(&mut self) {
         let actors = Actors::open(self.config.clone()).await.unwrap();
-        self.registry = actors.registry().to_owned();
+        actors.registry().clone_into(&mut self.registry);
         self.stop = CancellationToken::new();
         let (client, stop) = (self.client.clone(), self.stop.clone());
         self.running = Some(tokio::spawn(async move {

@@ -1,6 +1,10 @@
 //! The actors against the embedded API, with real repositories, images and processes.
 
-#![allow(clippy::unwrap_used, reason = "these are tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::default_trait_access,
+    reason = "these are tests"
+)]
 
 mod build;
 mod deploy;

@@ -120,6 +120,25 @@ fn deployment(name: &str, image: &str, pod: Value) -> Value {
     })
 }
 
+/// Gives a deployment an address, and returns the page there.
+async fn page_of(home: &Home, name: &str) -> String {
+    home.apply(json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "default"},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
+    }))
+    .await;
+    let service = home
+        .until("v1", "Service", name, |service| {
+            service["metadata"]["annotations"]["carto.run/url"].is_string()
+        })
+        .await;
+    let url = service["metadata"]["annotations"]["carto.run/url"]
+        .as_str()
+        .unwrap();
+    let page = reqwest::get(url).await.unwrap().text().await.unwrap();
+    page.trim().to_owned()
+}
+
 async fn until_available(home: &Home, name: &str) {
     home.until("apps/v1", "Deployment", name, |object| {
         condition(object, "Available").0 == "True"
@@ -271,21 +290,7 @@ async fn a_dockerfile_is_built_with_the_tool_of_this_machine_and_runs() {
     let latest = built["status"]["latestImage"].as_str().unwrap();
     home.apply(deployment("docker", latest, json!({}))).await;
     until_available(&home, "docker").await;
-    home.apply(json!({
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "docker", "namespace": "default"},
-        "spec": {"selector": {"app": "docker"}, "ports": [{"port": 80, "targetPort": 8080}]},
-    }))
-    .await;
-    let service = home
-        .until("v1", "Service", "docker", |service| {
-            service["metadata"]["annotations"]["carto.run/url"].is_string()
-        })
-        .await;
-    let url = service["metadata"]["annotations"]["carto.run/url"]
-        .as_str()
-        .unwrap();
-    let page = reqwest::get(url).await.unwrap().text().await.unwrap();
-    assert_eq!(page.trim(), "built inside");
+    assert_eq!(page_of(&home, "docker").await, "built inside");
 
     // One that hangs ends with its Build, and so does everything it started.
     let seconds = 1_000_000 + std::process::id();
@@ -321,5 +326,34 @@ async fn a_dockerfile_is_built_with_the_tool_of_this_machine_and_runs() {
             .is_none()
     });
     assert!(gone.await, "the Pod of the Build stays");
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finished_program_runs_with_the_libraries_it_needs() {
+    let home = Home::start(&[Actor::Build, Actor::Deploy]).await;
+    let folder = home.dir.path().join("app");
+    repository(&folder);
+    std::fs::copy(
+        env!("CARGO_BIN_EXE_carto-actors-internal"),
+        folder.join("serve"),
+    )
+    .unwrap();
+    let procfile = "web: ./serve static-server --root /workspace/site\n";
+    commit(
+        &folder,
+        &[
+            ("Procfile", procfile),
+            ("site/index.html", "from a Procfile"),
+        ],
+    );
+    let tag = format!("{}/apps/program", home.registry);
+    home.apply(kpack_image("program", &tag, "default", &folder))
+        .await;
+    let built = home.until(V1ALPHA2, "Image", "program", is_ready).await;
+    let latest = built["status"]["latestImage"].as_str().unwrap();
+    home.apply(deployment("program", latest, json!({}))).await;
+    until_available(&home, "program").await;
+    assert_eq!(page_of(&home, "program").await, "from a Procfile");
     home.stop().await;
 }

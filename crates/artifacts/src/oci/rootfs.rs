@@ -29,8 +29,19 @@ const OPAQUE: &str = ".wh..wh..opq";
 
 /// Unpacks all layers of an image into `target`, which must exist and be empty.
 pub fn unpack(registry: &Registry, manifest: &Manifest, target: &Path) -> Result<(), ArchiveError> {
+    unpack_layers(registry, &manifest.layers, target)
+}
+
+/// Unpacks layers over what is in `target` already.
+///
+/// A file there is replaced, never written to: `target` may hold links to files that others use.
+pub fn unpack_layers(
+    registry: &Registry,
+    layers: &[Descriptor],
+    target: &Path,
+) -> Result<(), ArchiveError> {
     let mut room = Room { left: LIMITS };
-    for layer in &manifest.layers {
+    for layer in layers {
         let path = registry.blob_path(&layer.digest);
         let file = File::open(&path).map_err(ArchiveError::io("cannot read layer", &path))?;
         unpack_layer(
@@ -39,6 +50,25 @@ pub fn unpack(registry: &Registry, manifest: &Manifest, target: &Path) -> Result
             target,
             &mut room,
         )?;
+    }
+    Ok(())
+}
+
+/// Makes `target`, which must exist and be empty, a copy of `from` that shares the files' content.
+pub fn link_tree(from: &Path, target: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (there, here) = (entry.path(), target.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            fs::create_dir(&here)?;
+            link_tree(&there, &here)?;
+            fs::set_permissions(&here, entry.metadata()?.permissions())?;
+        } else if kind.is_symlink() {
+            symlink(fs::read_link(&there)?, &here)?;
+        } else {
+            fs::hard_link(&there, &here)?;
+        }
     }
     Ok(())
 }
