@@ -75,6 +75,11 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts it and waits for the line that begins with `ready`.
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::start_until(command, "ready")
+    }
+
+    /// Starts it and waits for a line that begins so.
+    pub(crate) fn start_until(command: &mut Command, beginning: &'static str) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()
@@ -83,7 +88,7 @@ impl Serving {
         let (send, receive) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if line.starts_with("ready") && send.send(line).is_err() {
+                if line.starts_with(beginning) && send.send(line).is_err() {
                     return;
                 }
             }
@@ -106,15 +111,24 @@ impl Serving {
     }
 
     /// Asks for an end as a service manager does; the exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(self) -> Option<i32> {
+        self.end("-TERM")
+    }
+
+    /// Asks for an end as Ctrl-C does; the exit code.
+    pub(crate) fn interrupt(self) -> Option<i32> {
+        self.end("-INT")
+    }
+
+    fn end(mut self, signal: &str) -> Option<i32> {
         let id = self.child.id().to_string();
-        succeed(Command::new("kill").args(["-TERM", &id]));
+        succeed(Command::new("kill").args([signal, &id]));
         let begin = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
                 return status.code();
             }
-            assert!(begin.elapsed() < PATIENCE, "no end after SIGTERM");
+            assert!(begin.elapsed() < PATIENCE, "no end after {signal}");
             thread::sleep(Duration::from_millis(10));
         }
     }
