@@ -91,7 +91,9 @@ impl Error {
     /// Shape: a printed line never becomes less than zero.
     #[must_use]
     pub fn moved_up(mut self, lines: usize) -> Self {
-        self.printed_line = self.printed_line.map(|line| line.saturating_sub(lines));
+        self.printed_line = self
+            .printed_line
+            .map(|line| line.saturating_sub(lines).max(1));
         if let Some(place) = &mut self.place {
             place.line = place.line.saturating_sub(lines).max(1);
         }

@@ -192,14 +192,17 @@ impl Decoder<'_> {
     }
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the original prints keys in single precision"
+)]
 fn float_key(value: f64) -> String {
-    match number::format_float(value).as_str() {
+    // What is too large for single precision is infinite.
+    match number::format_float32(value as f32).as_str() {
         "+Inf" => ".inf".to_owned(),
         "-Inf" => "-.inf".to_owned(),
         "NaN" => ".nan".to_owned(),
-        // The original prints with the precision of 32 bits.
-        #[expect(clippy::cast_possible_truncation, reason = "as in the original")]
-        _ => number::format_float32(value as f32),
+        finite => finite.to_owned(),
     }
 }
 

@@ -83,8 +83,11 @@ pub fn format_float(value: f64) -> String {
     general(&format!("{value:e}")).unwrap_or_else(|| format!("{value}"))
 }
 
-/// Prints a finite number of single precision in Go's shortest general form.
+/// The same for a number of single precision.
 pub(crate) fn format_float32(value: f32) -> String {
+    if !value.is_finite() {
+        return format_float(f64::from(value));
+    }
     general(&format!("{value:e}")).unwrap_or_else(|| format!("{value}"))
 }
 

@@ -110,3 +110,10 @@ fn nesting_within_the_limit_is_read() {
     assert_eq!(decode_all(&text).unwrap().len(), 1);
     assert_eq!(carto_yaml::parse(&text).unwrap().len(), 1);
 }
+
+#[test]
+fn keys_too_large_for_single_precision_are_infinite() {
+    let documents = carto_yaml::decode_all("1e300: a\n-1e300: b\n.nan: c\n1.5: d\n").unwrap();
+    let expected = serde_json::json!({".inf": "a", "-.inf": "b", ".nan": "c", "1.5": "d"});
+    assert_eq!(documents, [expected]);
+}
