@@ -13,6 +13,26 @@
 //!   and that of `gopkg.in/yaml.v3`.
 //!
 //! Nothing here reads files, clocks or the environment.
+//!
+//! ```
+//! let text = "name: web # the name\nenabled: yes\nport: '80'\n";
+//!
+//! // The view of Kubernetes: `yes` is true, and what is quoted is text.
+//! let documents = carto_yaml::decode_all(text)?;
+//! assert_eq!(documents, [serde_json::json!({"name": "web", "enabled": true, "port": "80"})]);
+//! assert_eq!(carto_yaml::emit::k8s(&documents[0]), "enabled: true\nname: web\nport: \"80\"\n");
+//!
+//! // The tree with comments and positions.
+//! let documents = carto_yaml::parse(text)?;
+//! assert_eq!(documents[0].comments[0].text, " the name");
+//! let carto_yaml::Value::Map(entries) = &documents[0].root.value else { unreachable!() };
+//! assert_eq!(entries[2].key.line, 3);
+//!
+//! // Problems are those of go-yaml, with the line.
+//! let error = carto_yaml::decode_all("a: [1\nb: 2\n").unwrap_err();
+//! assert!(error.to_string().starts_with("yaml: line "), "{error}");
+//! # Ok::<(), carto_yaml::Error>(())
+//! ```
 #![deny(missing_docs)]
 
 mod compose;
