@@ -266,20 +266,31 @@ fn options() -> Value {
         "options": [option("config", "Exists"), option("config-other", "DoesNotExist")]})
 }
 
-/// The kind of the stamped objects: any `spec`, no controller.
-pub(super) fn definition() -> Value {
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("benchobjects.{GROUP}")},
-        "spec": {
-            "group": GROUP, "scope": "Namespaced",
-            "names": {"kind": "BenchObject", "plural": "benchobjects", "singular": "benchobject"},
-            "versions": [{
-                "name": "v1", "served": true, "storage": true,
-                "schema": {"openAPIV3Schema": {"type": "object", "properties": {
-                    "spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}
-                }}}
-            }]
-        }
-    })
+/// The kinds that belong to the benchmarks: of the stamped objects, any `spec` and no controller; and of the bare
+/// client's owners, which nobody else is to look at.
+pub(super) fn definitions() -> [Value; 2] {
+    let anything = || json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let definition = |kind: &str, properties: Value, subresources: Value| {
+        let singular = kind.to_lowercase();
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{singular}s.{GROUP}")},
+            "spec": {
+                "group": GROUP, "scope": "Namespaced",
+                "names": {"kind": kind, "plural": format!("{singular}s"), "singular": singular},
+                "versions": [{
+                    "name": "v1", "served": true, "storage": true, "subresources": subresources,
+                    "schema": {"openAPIV3Schema": {"type": "object", "properties": properties}}
+                }]
+            }
+        })
+    };
+    [
+        definition("BenchObject", json!({"spec": anything()}), json!({})),
+        definition(
+            "BenchOwner",
+            json!({"spec": anything(), "status": anything()}),
+            json!({"status": {}}),
+        ),
+    ]
 }

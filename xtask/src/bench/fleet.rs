@@ -13,6 +13,9 @@ use super::chain::{Chain, GROUP, OBJECTS, PREFIX};
 /// Requests of the load generator that may be under way at once: as many as the controllers have.
 pub(super) const IN_FLIGHT: usize = 32;
 
+/// The kind of the bare client's owners.
+const BARE_OWNER: &str = "BenchOwner";
+
 /// One owner of the fleet.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
@@ -39,7 +42,7 @@ pub(super) fn namespace(number: usize) -> String {
 /// How a kind of the load is reached.
 pub(super) fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
-        "BenchObject" => (GROUP, "v1"),
+        "BenchObject" | "BenchOwner" => (GROUP, "v1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "Namespace" | "ServiceAccount" | "ConfigMap" => ("", "v1"),
         "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
@@ -144,24 +147,20 @@ pub(super) async fn bare_writes(
 async fn bare_writes_for(client: &Client, chain: Chain, member: &Member) -> anyhow::Result<()> {
     let name = format!("bare-{}", member.name);
     let mut owner = chain.instance(&member.namespace, &name, "r1");
-    // Nobody selects it.
-    owner["metadata"]["labels"] = json!({"bare": "yes"});
+    // Nobody choreographs it.
+    owner["apiVersion"] = format!("{GROUP}/v1").into();
+    owner["kind"] = BARE_OWNER.into();
     let owner = create_one(client, &owner).await?;
     let uid = owner.metadata.uid.unwrap_or_default();
     bare_applies(client, chain, member, &uid, "r1").await?;
     if chain == Chain::Runnable {
         bare_apply(client, chain, member, &uid, "run", "r1").await?;
-        write_status(client, chain, member, &name).await?;
+        write_status(client, member, &name).await?;
     }
-    write_status(client, chain, member, &name).await
+    write_status(client, member, &name).await
 }
 
-async fn write_status(
-    client: &Client,
-    chain: Chain,
-    member: &Member,
-    name: &str,
-) -> anyhow::Result<()> {
+async fn write_status(client: &Client, member: &Member, name: &str) -> anyhow::Result<()> {
     let entry = |number: usize| {
         json!({
             "name": format!("resource-{number}"),
@@ -178,7 +177,7 @@ async fn write_status(
         "conditions": [condition("Ready"), condition("ResourcesHealthy"), condition("ResourcesSubmitted")],
         "resources": (0..OBJECTS).map(entry).collect::<Vec<_>>(),
     }});
-    api(client, Some(&member.namespace), chain.owner())
+    api(client, Some(&member.namespace), BARE_OWNER)
         .patch_status(name, &PatchParams::default(), &Patch::Merge(&status))
         .await
         .context("cannot write a status")?;
@@ -226,7 +225,7 @@ async fn bare_apply(
         "metadata": {
             "name": name, "namespace": member.namespace, "labels": labels,
             "annotations": {"bare.run/stamp-digest": format!("{:0>64}", revision)},
-            "ownerReferences": [{"apiVersion": "carto.run/v1alpha1", "kind": chain.owner(), "name": format!("bare-{}", member.name),
+            "ownerReferences": [{"apiVersion": format!("{GROUP}/v1"), "kind": BARE_OWNER, "name": format!("bare-{}", member.name),
                 "uid": uid, "controller": true, "blockOwnerDeletion": true}],
         },
     });

@@ -61,6 +61,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let after = after.all;
     let per = |count: u64| scale::to_f64(count) / scale::to_f64(changes as u64);
     scale::hops(&mut report, &after.hops.since(&before.hops));
+    if let Some(pass) = after.passes.since(&before.passes).quantile(0.5) {
+        report.number("pass with its writes, p50", pass.as_secs_f64() * 1e3, "ms");
+    }
     let crossing = quantile(&mut crossings, 0.5);
     let alone = quantile(&mut bare, 0.5);
     report.number("change across all objects, p50", crossing, "ms");
@@ -88,9 +91,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         after.failed_requests - before.failed_requests,
         "",
     );
-    stage.clean_up(common.namespaces).await?;
+    // A cluster takes its time to forget thousands of objects.
     report.print(common.json);
-    Ok(())
+    stage.clean_up(common.namespaces).await
 }
 
 /// Changes an owner's source and waits until the last object of the chain has it.

@@ -60,9 +60,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
     restart(&mut stage, &members, &common, patience, &empty, &mut report).await?;
     touch(&stage, &common, &members, rounds, patience, &mut report).await?;
-    stage.clean_up(common.namespaces).await?;
+    // A cluster takes its time to forget thousands of objects.
     report.print(common.json);
-    Ok(())
+    stage.clean_up(common.namespaces).await
 }
 
 async fn converge(
@@ -130,6 +130,7 @@ async fn converge(
         per.of(after.all.reconciles - before.all.reconciles),
         "per owner",
     );
+    // With the wait for a turn, which is most of it when all come at once.
     hops(report, &after.all.hops.since(&before.all.hops));
     if stage.is_apart() {
         let cpu = after.usage.cpu.saturating_sub(before.usage.cpu);

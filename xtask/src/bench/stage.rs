@@ -71,7 +71,9 @@ impl Stage {
                 fleet::apply(&self.client, &serde_json::to_value(crd)?).await?;
             }
         }
-        fleet::apply(&self.client, &chain::definition()).await?;
+        for definition in chain::definitions() {
+            fleet::apply(&self.client, &definition).await?;
+        }
         for number in 0..common.namespaces.max(1) {
             let name = fleet::namespace(number);
             fleet::apply(
@@ -100,9 +102,10 @@ impl Stage {
 
     async fn install_blueprint(&self) -> anyhow::Result<()> {
         let one = ListParams::default().limit(1);
-        fleet::api(&self.client, Some("default"), "BenchObject")
-            .list(&one)
-            .await?;
+        for kind in ["BenchObject", "BenchOwner"] {
+            let api = fleet::api(&self.client, Some("default"), kind);
+            api.list(&one).await?;
+        }
         for object in self.chain.blueprint() {
             fleet::apply(&self.client, &object).await?;
         }
