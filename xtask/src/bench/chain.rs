@@ -198,8 +198,8 @@ impl Chain {
             "ClusterDeploymentTemplate",
             "deployment",
             json!({
-                "observedCompletion": {"succeeded": {"key": ".spec.state", "value": "done"}},
-                "template": self.stamps("deployment", json!({"state": "done", "config": "$(deployment.revision)$"}))
+                "observedMatches": [{"input": ".spec.wanted", "output": ".spec.state"}],
+                "template": self.stamps("deployment", json!({"wanted": "done", "state": "done", "config": "$(deployment.revision)$"}))
             }),
         );
         let config = template(
