@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) forbidden: BTreeSet<(String, String)>,
     pub(crate) accounts: BTreeSet<ServiceAccountKey>,
     rows: BTreeMap<ObjectKey, Arc<Row>>,
+    /// Templates as read, by the version they were read at.
+    templates: BTreeMap<ObjectKey, (String, Arc<Template>)>,
     /// Whether the index hears nothing but what is written through it.
     pub(crate) stale: bool,
     expressions: BTreeMap<Gvk, Expressions>,
@@ -96,6 +98,7 @@ impl Cluster {
             forbidden: BTreeSet::new(),
             accounts: BTreeSet::from([ServiceAccountKey::new("ns", "default")]),
             rows: BTreeMap::new(),
+            templates: BTreeMap::new(),
             stale: false,
             deaf: 0,
             missed: BTreeSet::new(),
@@ -183,6 +186,33 @@ impl Cluster {
                 missed.iter().for_each(|key| state.refresh(key));
             }
         });
+    }
+
+    /// Ends staleness: the index hears everything that it missed.
+    pub(crate) fn hear_again(&self) {
+        self.with(|state| {
+            state.stale = false;
+            let keys: BTreeSet<ObjectKey> = state
+                .objects
+                .keys()
+                .chain(state.rows.keys())
+                .cloned()
+                .collect();
+            keys.iter().for_each(|key| state.refresh(key));
+        });
+    }
+
+    /// Returns how often each object of a kind was made, those that are gone included.
+    pub(crate) fn births(&self, kind: &str) -> Vec<(String, u32)> {
+        self.with(|state| {
+            let of_kind = state
+                .births
+                .iter()
+                .filter(|(key, _)| &*key.gvk.kind == kind);
+            of_kind
+                .map(|(key, births)| (key.name.to_string(), *births))
+                .collect()
+        })
     }
 
     /// Takes what was logged.
@@ -763,11 +793,19 @@ impl Index for Cluster {
     }
 
     fn template(&self, kind: TemplateKind, name: &str) -> Option<Arc<Template>> {
-        let objects = self.list(kind.name());
-        let found = objects
-            .iter()
-            .find(|object| object["metadata"]["name"] == *name);
-        found.map(|object| Arc::new(Template::read(kind, object)))
+        let key = key("carto.run/v1alpha1", kind.name(), name);
+        self.with(|state| {
+            let object = state.objects.get(&key)?;
+            let version = text(object, "/metadata/resourceVersion");
+            match state.templates.get(&key) {
+                Some((known, template)) if *known == version => Some(template.clone()),
+                _ => {
+                    let template = Arc::new(Template::read(kind, object));
+                    state.templates.insert(key, (version, template.clone()));
+                    Some(template)
+                }
+            }
+        })
     }
 
     fn run_template(&self, name: &str) -> Option<Arc<RunTemplate>> {

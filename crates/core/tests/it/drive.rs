@@ -100,7 +100,8 @@ impl Cluster {
         panic!("it does not settle: {:#?}", self.take_log());
     }
 
-    fn ours(&self) -> Vec<ObjectKey> {
+    /// Returns the keys of everything that passes run over.
+    pub(crate) fn ours(&self) -> Vec<ObjectKey> {
         let kinds = [
             "ClusterDelivery",
             "ClusterSupplyChain",

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use carto_core::key::{Mapping, ObjectKey};
+use carto_core::key::ObjectKey;
 use carto_core::validate::{Origin, findings};
 use serde_json::{Value, json};
 
@@ -16,18 +16,7 @@ use crate::build::{
 };
 use crate::cluster::{Cluster, conditions, config_map, key, test};
 use crate::drive::{condition, workload_key};
-
-fn serve(cluster: &Cluster, api_version: &str, kind: &str, plural: &str, namespaced: bool) {
-    let mapping = Mapping {
-        plural: plural.into(),
-        namespaced,
-    };
-    cluster.with(|state| {
-        state
-            .kinds
-            .insert((api_version.into(), kind.into()), mapping)
-    });
-}
+use crate::scenarios::serve;
 
 /// The texts that validation has for an object.
 fn said(object: &Value) -> Vec<String> {
@@ -136,7 +125,7 @@ fn finding_11_one_kind_and_name_in_two_groups_are_two_objects() {
         })
     };
     let cluster = Cluster::new();
-    serve(&cluster, "other.run/v1alpha1", "Test", "tests", true);
+    serve(&cluster, "other.run/v1alpha1", "Test", "tests");
     for group in ["test.run", "other.run"] {
         cluster.put(template("ClusterTemplate", group, stamps(group), json!({})));
     }
@@ -399,13 +388,7 @@ fn finding_33_whole_numbers_are_stamped_exactly_and_previewed_as_before() {
 #[test]
 fn finding_34_outputs_of_a_runnable_survive_its_troubles() {
     let cluster = Cluster::new();
-    serve(
-        &cluster,
-        "carto.run/v1alpha1",
-        "Runnable",
-        "runnables",
-        true,
-    );
+    serve(&cluster, "carto.run/v1alpha1", "Runnable", "runnables");
     cluster.put(object(
         "ClusterRunTemplate",
         "rt",

@@ -18,6 +18,7 @@ mod ownership;
 mod plan;
 mod prune;
 mod runnables;
+mod scenarios;
 mod selection;
 mod swap_in;
 mod webhook;
