@@ -28,6 +28,9 @@ pub struct Inputs {
     pub removed: BTreeSet<ObjectKey>,
     /// How kinds are served.
     pub mappings: BTreeMap<Gvk, Mapping>,
+    /// Compares with the cluster as it is, not as its controllers would leave it: what they have
+    /// not done yet is part of the plan.
+    pub pending: bool,
 }
 
 /// What would change.
@@ -120,9 +123,14 @@ pub fn plan(inputs: Inputs, now: Timestamp) -> Plan {
         files,
         removed,
         mappings,
+        pending,
     } = inputs;
     let wanted = applied(&live, files, &removed);
-    let before = Side::settle(live, mappings.clone(), now);
+    let before = if pending {
+        Side::as_it_is(live)
+    } else {
+        Side::settle(live, mappings.clone(), now)
+    };
     let after = Side::settle(wanted, mappings, now);
     let roots = Roots::of(&before, &after);
     let mut changes: BTreeMap<ObjectKey, OwnerChange> = BTreeMap::new();
@@ -159,7 +167,7 @@ pub fn plan(inputs: Inputs, now: Timestamp) -> Plan {
     }
 }
 
-/// One of the two worlds, settled.
+/// One of the two worlds.
 struct Side {
     settled: Settled,
     objects: BTreeMap<ObjectKey, Value>,
@@ -169,10 +177,16 @@ impl Side {
     fn settle(objects: Vec<Value>, mappings: BTreeMap<Gvk, Mapping>, now: Timestamp) -> Self {
         let world = Arc::new(World::new(objects, mappings, now));
         let settled = world.settle();
-        let keyed = |object: Value| Some((ObjectKey::of(&object)?, object));
         Self {
             settled,
-            objects: world.objects().into_iter().filter_map(keyed).collect(),
+            objects: keyed(world.objects()),
+        }
+    }
+
+    fn as_it_is(objects: Vec<Value>) -> Self {
+        Self {
+            settled: Settled::default(),
+            objects: keyed(objects),
         }
     }
 
@@ -210,6 +224,11 @@ fn transition<T>(before: &Side, after: &Side, read: impl Fn(&Side) -> T) -> Tran
         before: read(before),
         after: read(after),
     }
+}
+
+fn keyed(objects: Vec<Value>) -> BTreeMap<ObjectKey, Value> {
+    let keyed = |object: Value| Some((ObjectKey::of(&object)?, object));
+    objects.into_iter().filter_map(keyed).collect()
 }
 
 /// Who stands behind an object: its controller's controller's ... controller.

@@ -23,11 +23,15 @@ use crate::{commands::up::runtime, env::Env, error::CommandError, live::Live, ma
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Files or folders with chains, deliveries, templates, workloads, deliverables, runnables
-    #[arg(value_name = "FILE", required_unless_present = "delete")]
+    #[arg(value_name = "FILE", required_unless_present_any = ["delete", "pending"])]
     files: Vec<PathBuf>,
     /// Files or folders whose objects would be deleted
     #[arg(long, value_name = "FILE")]
     delete: Vec<PathBuf>,
+    /// Compares with the cluster as it is, not as its controllers would leave it: also what they
+    /// have not done yet. Without files, what Carto would do where another choreographer ran
+    #[arg(long)]
+    pending: bool,
     /// Only owners in this namespace [default: all]
     #[arg(short, long)]
     namespace: Option<String>,
@@ -52,6 +56,7 @@ pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
     let Args {
         files,
         delete,
+        pending,
         namespace,
         only,
         summary,
@@ -73,6 +78,7 @@ pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
             files,
             removed: removed.iter().filter_map(ObjectKey::of).collect(),
             mappings: live.mappings(),
+            pending,
         })
     })?;
     missing(&inputs, env);

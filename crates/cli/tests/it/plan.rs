@@ -94,6 +94,13 @@ fn a_plan_is_what_happens_and_planning_writes_nothing() {
     );
     assert_eq!(version("one-app"), before, "planning wrote something");
 
+    let output = plan(&home, &["--pending"]);
+    assert!(
+        stdout(&output).starts_with("0 of 2 owners change"),
+        "{}",
+        stdout(&output)
+    );
+
     home.apply(&changed);
     home.wait(&kind("v1", "ConfigMap"), "two-app", |object| {
         object["data"]["tier"] == "web"

@@ -8,4 +8,5 @@ mod home;
 mod install;
 mod restart;
 mod rights;
+mod swap_in;
 mod triggers;

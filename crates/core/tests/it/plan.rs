@@ -1,6 +1,6 @@
 //! What a change of files would do to a cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use carto_core::key::ObjectKey;
 use carto_core::plan::{Effect, Inputs, Plan, plan};
@@ -22,7 +22,17 @@ fn planned(cluster: &Cluster, files: Vec<Value>, removed: &[ObjectKey]) -> Plan 
         live: live(cluster),
         files,
         removed: removed.iter().cloned().collect(),
-        mappings: BTreeMap::new(),
+        ..Inputs::default()
+    };
+    plan(inputs, Timestamp::UNIX_EPOCH)
+}
+
+/// What the controllers have not done yet.
+fn pending(cluster: &Cluster) -> Plan {
+    let inputs = Inputs {
+        live: live(cluster),
+        pending: true,
+        ..Inputs::default()
     };
     plan(inputs, Timestamp::UNIX_EPOCH)
 }
@@ -67,6 +77,25 @@ fn what_the_controllers_would_do_anyway_is_not_blamed_on_the_files() {
     ));
     let plan = planned(&cluster, vec![app_template("app", "w-app")], &[]);
     assert_eq!(plan.owners, vec![]);
+}
+
+#[test]
+fn what_the_controllers_have_not_done_yet_can_be_asked_for() {
+    let cluster = settled();
+    assert_eq!(pending(&cluster).owners, vec![]);
+    cluster.put(source_template(
+        "source",
+        "w-source",
+        "https://late",
+        "main",
+    ));
+    assert_eq!(
+        effects(&pending(&cluster)),
+        [
+            (Effect::Change, "w-source".to_owned()),
+            (Effect::Change, "w-image".to_owned()),
+        ]
+    );
 }
 
 #[test]
