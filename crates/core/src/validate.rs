@@ -138,6 +138,15 @@ pub fn findings(object: &Value) -> Vec<Finding> {
     report.findings
 }
 
+/// Returns what can never work about an object, each as `path: message`.
+pub(crate) fn errors(object: &Value) -> Vec<String> {
+    findings(object)
+        .into_iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(|finding| format!("{}: {}", finding.path, finding.message))
+        .collect()
+}
+
 /// Returns the text with which the original's webhook denies the object, prefix included; `None`
 /// when it admits it.
 pub fn denial(object: &Value) -> Option<String> {

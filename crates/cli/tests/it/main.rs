@@ -18,4 +18,5 @@ mod replicas;
 mod template_tests;
 mod up;
 mod webhook;
+mod validate;
 mod ytt;

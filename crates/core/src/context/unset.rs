@@ -185,6 +185,41 @@ impl Schema {
     }
 }
 
+/// A name that a path goes through and that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unknown<'a> {
+    pub(crate) word: &'a str,
+    /// What is there instead.
+    pub(crate) known: Vec<&'static str>,
+}
+
+impl Schema {
+    /// Finds the first name of a path that no object of the kind can have.
+    ///
+    /// Shape: the path begins below the object. Below maps, lists and what has no structure any
+    /// name may be; names with a capital letter are those of Go fields, which work too.
+    pub(crate) fn unknown<'a>(self, path: &[&'a str]) -> Option<Unknown<'a>> {
+        const ROOT: [&str; 2] = ["apiVersion", "kind"];
+        let mut fields = self.fields();
+        for (depth, word) in path.iter().enumerate() {
+            let go_name = word.starts_with(|first: char| first.is_ascii_uppercase());
+            if go_name || (depth == 0 && ROOT.contains(word)) {
+                return None;
+            }
+            let Some((_, field)) = fields.iter().find(|(name, _)| name == word) else {
+                let mut known: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+                known.sort_unstable();
+                return Some(Unknown { word, known });
+            };
+            match field {
+                Pointer(below) | Struct(below) => fields = below,
+                Text | Number | Null | List(_) => return None,
+            }
+        }
+        None
+    }
+}
+
 /// Adds the structs that are written even when nothing in them is set: `$(workload.spec)$` has
 /// `build: {}`.
 pub(crate) fn add_structs(schema: Schema, object: &mut Value) {
@@ -257,6 +292,29 @@ mod tests {
             "metadata": {"name": "w", "namespace": "ns"},
             "spec": {"source": {"git": {"url": "u"}}, "env": [{"name": "A"}]},
         })
+    }
+
+    #[test]
+    fn names_that_nothing_of_the_kind_has_are_found() {
+        let unknown = |path: &str| {
+            let words: Vec<&str> = path.split('.').collect();
+            let found = Schema::Workload.unknown(&words);
+            found.map(|found| found.word.to_owned())
+        };
+        for (path, expected) in [
+            ("metadata.name", None),
+            ("metadata.labels.any.thing", None),
+            ("metadta.name", Some("metadta")),
+            ("spec.source.git.uri", Some("uri")),
+            ("spec.params.any", None),
+            ("spec.env.name", None),
+            ("spec.source.git.ref.branch.more", None),
+            ("status.supplyChainRef.nme", Some("nme")),
+            ("kind", None),
+            ("Name", None),
+        ] {
+            assert_eq!(unknown(path).as_deref(), expected, "{path}");
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Template {
     pub retention: Retention,
     /// What it gives to other steps.
     pub output: OutputRule,
+    /// What of it can never work; its blueprints say so in their status.
+    pub mistakes: Vec<String>,
     expressions: Expressions,
 }
 
@@ -215,6 +217,7 @@ impl Template {
             lifecycle,
             retention: Retention::read(spec),
             output: OutputRule::read(kind, spec),
+            mistakes: crate::validate::errors(object),
             expressions: Expressions::default(),
         };
         template.expressions = template.needed();

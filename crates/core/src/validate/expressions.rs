@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::cursor::Cursor;
 use super::{Report, Within, suggest};
+use crate::context::Schema;
 
 /// What the template of a Workload or Deliverable sees.
 pub(super) const OWNER_NAMES: [&str; 11] = [
@@ -202,6 +203,9 @@ fn tag_problem(path: &Path, names: &Names<'_>) -> Option<String> {
             names.known.join(", ")
         ));
     }
+    if let Some(problem) = unknown_field(first, rest) {
+        return Some(problem);
+    }
     let (parts, part) = match (*first, rest) {
         ("source" | "deployment", [part, ..]) | ("sources", [_, part, ..]) => (SOURCE_PARTS, part),
         ("images", [_, part, ..]) => (IMAGE_PARTS, part),
@@ -215,6 +219,25 @@ fn tag_problem(path: &Path, names: &Names<'_>) -> Option<String> {
     Some(format!(
         "there is no \"{part}\" in it, only {}{hint}",
         parts.join(", ")
+    ))
+}
+
+/// A name that no owner can have. Templates serve Workloads and Deliverables alike, under both
+/// names.
+pub(super) fn unknown_field(first: &str, rest: &[&str]) -> Option<String> {
+    let unknown = match first {
+        "workload" | "deliverable" => {
+            Schema::Deliverable.unknown(rest)?;
+            Schema::Workload.unknown(rest)?
+        }
+        "runnable" => Schema::Runnable.unknown(rest)?,
+        _ => return None,
+    };
+    let hint = suggest::hint(unknown.word, unknown.known.iter().copied());
+    Some(format!(
+        "a {first} has no \"{}\" there, only {}{hint}",
+        unknown.word,
+        unknown.known.join(", ")
     ))
 }
 

@@ -1,10 +1,11 @@
 //! The object that a template stamps, as far as it can be judged before it is filled in.
 
+use carto_query::Path;
 use carto_query::names::{label_key_problems, label_value_problems, subdomain_problems};
 use serde_json::Value;
 
-use super::Report;
 use super::cursor::Cursor;
+use super::{Report, suggest};
 
 /// Kinds whose names may be any path segment.
 const FREE_NAMES: [&str; 4] = ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"];
@@ -16,6 +17,7 @@ pub(super) fn check(template: &Cursor<'_>, immutable: bool, report: &mut Report)
     let metadata = template.field("metadata");
     name(template, &metadata, immutable, report);
     labels(&metadata, report);
+    texts(template, report);
     let references = metadata.field("ownerReferences");
     if references.is_present() {
         report.warn(
@@ -29,6 +31,55 @@ pub(super) fn check(template: &Cursor<'_>, immutable: bool, report: &mut Report)
             status.path(),
             "status is written by whoever works on the object; most kinds drop it here",
         );
+    }
+}
+
+/// Fields of built-in kinds that are maps of texts.
+const TEXTS: [(&str, &str); 3] = [
+    ("ConfigMap", "data"),
+    ("Secret", "data"),
+    ("Secret", "stringData"),
+];
+
+fn texts(template: &Cursor<'_>, report: &mut Report) {
+    if template.field("apiVersion").text() != "v1" {
+        return;
+    }
+    for (kind, field) in TEXTS {
+        if template.field("kind").text() != kind {
+            continue;
+        }
+        for (_, value) in template.field(field).entries() {
+            if !matches!(value.value(), Value::String(_) | Value::Null) {
+                report.error(
+                    value.path(),
+                    format!("a {kind} has texts in {field}: quote it, or write a block of text"),
+                );
+            }
+        }
+    }
+}
+
+/// Checks the path of an output against the object that is written: a field that its parent does
+/// not have there, though one of nearly that name is.
+pub(super) fn check_output_path(path: &Cursor<'_>, template: &Cursor<'_>, report: &mut Report) {
+    let parsed = Path::new(path.text());
+    let fields = parsed.leading_fields();
+    let mut at = template.clone();
+    for name in fields {
+        let next = at.field(name);
+        if !next.is_present() {
+            let entries = at.entries();
+            let names = entries.iter().map(|(name, _)| *name);
+            if let Some(close) = suggest::closest(name, names) {
+                report.warn(
+                    path.path(),
+                    format!("the template writes no \"{name}\" there; did you mean \"{close}\"?"),
+                );
+            }
+            return;
+        }
+        at = next;
     }
 }
 

@@ -145,6 +145,9 @@ fn content(kind: TemplateKind, spec: &Cursor<'_>, report: &mut Report) {
 
 /// Where outputs are read.
 fn outputs(kind: TemplateKind, spec: &Cursor<'_>, report: &mut Report) {
+    for field in ["urlPath", "revisionPath", "imagePath", "configPath"] {
+        stamped::check_output_path(&spec.field(field), &spec.field("template"), report);
+    }
     match kind {
         TemplateKind::Source => {
             expressions::check_text_output(&spec.field("urlPath"), report);

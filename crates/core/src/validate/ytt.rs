@@ -3,7 +3,7 @@
 use carto_ytt::inline::{Program, STDIN};
 
 use super::cursor::Cursor;
-use super::expressions::{Names, position};
+use super::expressions::{Names, position, unknown_field};
 use super::{Report, Within, suggest};
 
 /// Checks a ytt text.
@@ -17,6 +17,13 @@ pub(super) fn check(text: &Cursor<'_>, names: &Names<'_>, report: &mut Report) {
         }
     }
     tags(text, names, report);
+    modules(text, report);
+    if !ytt.contains("kind") {
+        report.error(
+            text.path(),
+            "what it gives has no kind: nothing in the text says \"kind\"",
+        );
+    }
     for reference in references(ytt) {
         let Some((first, rest)) = reference.words.split_first() else {
             continue;
@@ -32,6 +39,8 @@ pub(super) fn check(text: &Cursor<'_>, names: &Names<'_>, report: &mut Report) {
                     names.known.join(", ")
                 ),
             );
+        } else if let Some(problem) = unknown_field(first, rest) {
+            report.error_within(text.path(), within, problem);
         } else if *first == "params"
             && let Some(name) = rest.first()
             && let Some(problem) = names.misspelt_param(name)
@@ -96,6 +105,59 @@ fn tags(text: &Cursor<'_>, names: &Names<'_>, report: &mut Report) {
         }
         from = start + "$(".len();
     }
+}
+
+/// Modules that ytt brings. Source: ytt pkg/yamltemplate, pkg/yttlibrary, version 0.52.1.
+const MODULES: [&str; 18] = [
+    "assert", "base64", "data", "ip", "json", "library", "math", "md5", "module", "overlay",
+    "regexp", "sha256", "struct", "template", "toml", "url", "version", "yaml",
+];
+
+/// What the module `data` has.
+const DATA: [&str; 3] = ["list", "read", "values"];
+
+/// Modules that are loaded and not there, and what is asked of the module `data`.
+fn modules(text: &Cursor<'_>, report: &mut Report) {
+    let ytt = text.text();
+    for (at, _) in ytt.match_indices("load(\"@ytt:") {
+        let start = at + "load(\"@ytt:".len();
+        let name = ytt[start..].split('"').next().unwrap_or_default();
+        if !MODULES.contains(&name) && !name.contains('\n') {
+            let hint = suggest::hint(name, MODULES);
+            report.error_within(
+                text.path(),
+                position(ytt, start),
+                format!("ytt has no module \"@ytt:{name}\"{hint}"),
+            );
+        }
+    }
+    for (at, _) in ytt.match_indices("data.") {
+        let before = ytt[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '/')) {
+            continue;
+        }
+        let word: String = ytt[at + "data.".len()..]
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        // Only where the word is a slip of one that is there: text may say data. too.
+        if let Some(close) = suggest::closest(&word, DATA)
+            && !DATA.contains(&word.as_str())
+            && in_code(ytt, at)
+        {
+            report.error_within(
+                text.path(),
+                position(ytt, at),
+                format!("data has no \"{word}\"; did you mean \"{close}\"?"),
+            );
+        }
+    }
+}
+
+/// Whether a place is behind a `#@` on its line.
+fn in_code(ytt: &str, at: usize) -> bool {
+    let line_start = ytt[..at].rfind('\n').map_or(0, |at| at + 1);
+    ytt[line_start..at].contains("#@")
 }
 
 /// A use of `data.values`: the names that follow, and where it stands.

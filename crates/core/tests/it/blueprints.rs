@@ -4,7 +4,10 @@ use carto_core::key::TemplateKind;
 use carto_core::realize::Dependency;
 use serde_json::{Value, json};
 
-use crate::build::{object, resource, source_template, without};
+use crate::build::{
+    chain, object, one_resource, resource, source_template, stamps_config_map, template, with,
+    without,
+};
 use crate::cluster::{Cluster, key};
 use crate::drive::condition;
 
@@ -28,13 +31,9 @@ fn all_templates_are_there() {
     cluster.put(source_template("source", "s", "u", "r"));
     let resources = json!([
         resource("r", "ClusterSourceTemplate", "source"),
-        options(&["source", ">input"]),
+        with(options(&["source", ">input"]), "sources", &[("input", "r")]),
     ]);
-    let chain = cluster.put(object(
-        "ClusterSupplyChain",
-        "c",
-        json!({"resources": resources}),
-    ));
+    let chain = cluster.put(chain("c", resources));
     cluster.settle();
     let status = cluster.get(&chain).expect("there")["status"].clone();
     let good =
@@ -71,6 +70,42 @@ fn a_resource_is_named_once_per_missing_option() {
         outcome.depends_on.into_iter().collect::<Vec<_>>(),
         [on("neither"), on("no"), on("source")]
     );
+}
+
+#[test]
+fn mistakes_are_said_in_the_status_and_change_nothing_else() {
+    let cluster = one_resource(
+        template(
+            "ClusterTemplate",
+            "t",
+            stamps_config_map("c", json!({"a": "$(workload.metadta.name)$"})),
+            json!({}),
+        ),
+        json!({}),
+    );
+    cluster.settle();
+    let chain = key("carto.run/v1alpha1", "ClusterSupplyChain", "chain");
+    let says = |kind: &str| {
+        let chain = cluster.get(&chain).expect("there");
+        condition(&chain["status"]["conditions"], kind)
+    };
+    let text = says("TemplatesReady");
+    assert!(
+        text.starts_with(
+            "True Ready ClusterTemplate [t]: spec.template.data.a: $(workload.metadta.name)$: a \
+             workload has no \"metadta\" there"
+        ),
+        "{text}"
+    );
+    assert_eq!(says("Ready"), "True Ready");
+    cluster.put(template(
+        "ClusterTemplate",
+        "t",
+        stamps_config_map("c", json!({})),
+        json!({}),
+    ));
+    cluster.settle();
+    assert_eq!(says("TemplatesReady"), "True Ready");
 }
 
 #[test]
