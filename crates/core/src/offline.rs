@@ -7,6 +7,7 @@
 
 mod alone;
 mod memory;
+mod served;
 mod settle;
 
 use std::collections::BTreeMap;
@@ -76,8 +77,9 @@ impl World {
     ///
     /// Shape: observed objects may lack uid and managed fields, as in files; of two objects of one
     /// name the last wins. Every service account exists. A blueprint is ready when its templates
-    /// are among the objects, whatever its status says. A kind not in `mappings` is served with a
-    /// plural made of its name, in namespaces.
+    /// are among the objects, whatever its status says. How a kind is served is taken from
+    /// `mappings`, from its definition among the objects, or guessed from its name; guessed kinds
+    /// live in namespaces unless Kubernetes itself has them outside.
     pub fn new(
         objects: impl IntoIterator<Item = Value>,
         mappings: BTreeMap<Gvk, Mapping>,
@@ -105,6 +107,11 @@ impl World {
     /// Takes an object in; a blueprint is handed back.
     fn add(&mut self, object: Value) -> Option<(BlueprintKind, Blueprint)> {
         let kind = json::string(&object, &["kind"]);
+        if kind == "CustomResourceDefinition" {
+            for (gvk, mapping) in served::by_definition(&object) {
+                self.mappings.entry(gvk).or_insert(mapping);
+            }
+        }
         let ours = json::string(&object, &["apiVersion"]) == crate::words::API_VERSION;
         let blueprint = [BlueprintKind::SupplyChain, BlueprintKind::Delivery];
         match TemplateKind::parse(&kind).filter(|_| ours) {
@@ -192,10 +199,8 @@ impl World {
     }
 
     fn mapping(&self, gvk: &Gvk) -> Mapping {
-        self.mappings.get(gvk).cloned().unwrap_or_else(|| Mapping {
-            plural: plural(&gvk.kind.to_lowercase()).into(),
-            namespaced: true,
-        })
+        let known = self.mappings.get(gvk).cloned();
+        known.unwrap_or_else(|| served::guess(gvk))
     }
 
     fn perform(&self, request: &Request) -> Reply {
@@ -240,15 +245,6 @@ impl World {
             }),
         };
         reply.unwrap_or_else(Reply::Failed)
-    }
-}
-
-/// Makes a plural as kubectl guesses it.
-fn plural(kind: &str) -> String {
-    match kind.chars().last() {
-        Some('s' | 'x') => format!("{kind}es"),
-        Some('y') => format!("{}ies", &kind[..kind.len() - 1]),
-        _ => format!("{kind}s"),
     }
 }
 

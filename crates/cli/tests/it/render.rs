@@ -214,3 +214,43 @@ fn bad_input_is_named_with_its_place() {
         stderr(&output)
     );
 }
+
+#[test]
+fn a_definition_among_the_files_says_how_its_kind_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = write(
+        folder.path(),
+        "files.yaml",
+        "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: builders.example.com}
+spec:
+  group: example.com
+  scope: Cluster
+  names: {kind: Builder, plural: builders}
+  versions: [{name: v1}]
+---
+apiVersion: carto.run/v1alpha1
+kind: ClusterSupplyChain
+metadata: {name: chain}
+spec:
+  selector: {app: web}
+  resources: [{name: builder, templateRef: {kind: ClusterTemplate, name: builder}}]
+---
+apiVersion: carto.run/v1alpha1
+kind: ClusterTemplate
+metadata: {name: builder}
+spec:
+  template: {apiVersion: example.com/v1, kind: Builder, metadata: {name: $(workload.metadata.name)$}}
+---
+apiVersion: carto.run/v1alpha1
+kind: Workload
+metadata: {name: w, namespace: ns, labels: {app: web}}
+",
+    );
+    let text = succeed(carto().args(["render", &files, "-o", "json"]));
+    let object: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(object["kind"], "Builder");
+    assert_eq!(object["metadata"]["namespace"], serde_json::Value::Null);
+}
