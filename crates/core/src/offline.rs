@@ -231,14 +231,7 @@ impl World {
                 key, object, force, ..
             } => self.with(|memory| memory.apply(key, object, *force, &now)),
             Request::Create { object, .. } => self.with(|memory| memory.create(object, &now)),
-            // Taking over from the original changes no value.
-            Request::Patch { key, .. } => self.with(|memory| {
-                let object = memory.get(key).cloned().ok_or_else(|| not_found(key))?;
-                Ok(Reply::Applied {
-                    object,
-                    created: false,
-                })
-            }),
+            Request::Patch { key, patch, .. } => self.with(|memory| memory.patch(key, patch)),
             Request::Delete { key, .. } => self.with(|memory| {
                 memory.delete(key);
                 Ok(Reply::Deleted { gone: true })

@@ -99,6 +99,21 @@ fn what_the_controllers_have_not_done_yet_can_be_asked_for() {
 }
 
 #[test]
+fn taking_over_from_the_original_changes_nothing_and_comes_to_rest() {
+    let cluster = crate::scenarios::with_legacy();
+    let plan = pending(&cluster);
+    assert!(!plan.restless);
+    // What the original had not done is the rest of the chain: nothing waits for the run.
+    let changed: Vec<(Effect, String)> = plan
+        .owners
+        .iter()
+        .flat_map(|owner| &owner.objects)
+        .map(|one| (one.effect, one.key.name.to_string()))
+        .collect();
+    assert_eq!(changed, []);
+}
+
+#[test]
 fn a_renamed_object_is_made_and_its_predecessor_taken_away() {
     let plan = planned(&settled(), vec![app_template("app", "w-other")], &[]);
     assert_eq!(

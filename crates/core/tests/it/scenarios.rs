@@ -415,7 +415,7 @@ fn with_globals() -> Cluster {
 }
 
 /// What the original left: an object and a run, of the workload that is there.
-fn with_legacy() -> Cluster {
+pub(crate) fn with_legacy() -> Cluster {
     let cluster = with_runs();
     let owner = cluster.get(&workload_key()).expect("there");
     let legacy = |mut object: Value, resource: &str, kind: &str, lifecycle: &str| {
