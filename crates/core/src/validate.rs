@@ -123,25 +123,36 @@ impl Kind {
 /// Shape: findings of the webhook's rules first, in the order in which the webhook checks. Findings
 /// about unknown fields come last.
 pub fn findings(object: &Value) -> Vec<Finding> {
-    let Some(kind) = Kind::of(object) else {
-        return Vec::new();
-    };
-    let root = Cursor::root(object);
     let mut report = Report::default();
-    match kind {
-        Kind::Blueprint(kind) => blueprint::check(kind, &root, &mut report),
-        Kind::Template(kind) => template::check(kind, &root, &mut report),
-        Kind::Owner(kind) => owner::check(kind, &root, &mut report),
-        Kind::Runnable => runnable::check(&root, &mut report),
+    if let Some(root) = check(object, &mut report) {
+        schema::unknown_fields(&root, &mut report);
     }
-    schema::unknown_fields(&root, &mut report);
     report.findings
 }
 
-/// Returns what can never work about an object, each as `path: message`.
+/// Checks an object by all rules but for fields that the API does not know; `None` when it is of
+/// no kind with rules.
+fn check<'a>(object: &'a Value, report: &mut Report) -> Option<Cursor<'a>> {
+    let kind = Kind::of(object)?;
+    let root = Cursor::root(object);
+    match kind {
+        Kind::Blueprint(kind) => blueprint::check(kind, &root, report),
+        Kind::Template(kind) => template::check(kind, &root, report),
+        Kind::Owner(kind) => owner::check(kind, &root, report),
+        Kind::Runnable => runnable::check(&root, report),
+    }
+    Some(root)
+}
+
+/// Returns what can never work about an object that the API has, each as `path: message`.
+///
+/// Cost: without the schemas of all kinds, which a controller need not keep: the API has dropped
+/// what they do not know.
 pub(crate) fn errors(object: &Value) -> Vec<String> {
-    findings(object)
-        .into_iter()
+    let mut report = Report::default();
+    check(object, &mut report);
+    let findings = report.findings.into_iter();
+    findings
         .filter(|finding| finding.severity == Severity::Error)
         .map(|finding| format!("{}: {}", finding.path, finding.message))
         .collect()
