@@ -151,7 +151,7 @@ pub(super) fn check_tags(template: &Cursor<'_>, names: &Names<'_>, report: &mut 
                     .tags()
                     .is_empty()
                 {
-                    report.error(
+                    report.warn(
                         entry.path(),
                         "tags are only filled in where values stand, never in keys",
                     );

@@ -97,7 +97,7 @@ fn tags(text: &Cursor<'_>, names: &Names<'_>, report: &mut Report) {
             .find(")$")
             .is_some_and(|end| !inside[..end].contains('\n'));
         if closed && names.known.contains(&word.as_str()) {
-            report.error_within(
+            report.warn_within(
                 text.path(),
                 position(ytt, start),
                 format!("$({word}…)$ is not filled in in ytt: write #@ data.values.{word}…"),
