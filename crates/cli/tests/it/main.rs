@@ -17,6 +17,6 @@ mod render;
 mod replicas;
 mod template_tests;
 mod up;
-mod webhook;
 mod validate;
+mod webhook;
 mod ytt;
