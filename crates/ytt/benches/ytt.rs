@@ -4,7 +4,6 @@
 
 #![expect(
     clippy::print_stdout,
-    clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "a benchmark reads the clock and prints"
 )]

@@ -173,6 +173,7 @@ fn propagation(
 
 /// The reply to a delete.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a request, moved once")]
 pub(crate) enum Deleted {
     /// It is gone.
     Gone(Status),

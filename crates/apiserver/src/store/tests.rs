@@ -133,7 +133,7 @@ fn run(store: &Store, ops: &[Op], pictures: &mut Vec<Picture>) {
     runtime.block_on(async {
         for op in ops {
             if let Some(object) = perform(store, op).await {
-                assert_eq!(object.revision as usize, pictures.len());
+                assert_eq!(usize::try_from(object.revision), Ok(pictures.len()));
                 pictures.push(picture(store.read().list("/configmaps", None)));
             }
         }

@@ -49,7 +49,7 @@ impl TestApi {
         embedded: Option<(carto_testkit::Cluster, tempfile::TempDir)>,
     ) -> Self {
         // The binary under test brings its own.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        drop(rustls::crypto::ring::default_provider().install_default());
         let api = Self {
             client,
             kubeconfig,

@@ -86,7 +86,10 @@ async fn what_is_printed_is_all_that_the_controllers_need() {
     .await;
     let events = api.objects("v1", "Event");
     api.until("events tell of it", async || {
-        let list = events.list(&Default::default()).await.unwrap();
+        let list = events
+            .list(&kube::api::ListParams::default())
+            .await
+            .unwrap();
         list.items
             .iter()
             .any(|event| event.data["message"] == "Created object [configmaps/one]")

@@ -1,6 +1,6 @@
 //! A home to read from, with the test in the roles of kubectl and of the actors.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use kube::{
     Api, Client,
@@ -50,10 +50,6 @@ impl Home {
         let file = self.folder.path().join(name);
         std::fs::write(&file, text).unwrap();
         file
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     fn api(&self, object: &Value) -> Api<DynamicObject> {

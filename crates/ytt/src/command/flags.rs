@@ -364,8 +364,10 @@ mod tests {
 
     #[test]
     fn the_first_format_counts() {
-        let mut flags = Flags::default();
-        flags.output = vec!["openapi-v3".into(), "json".into(), "yaml".into()];
+        let mut flags = Flags {
+            output: vec!["openapi-v3".into(), "json".into(), "yaml".into()],
+            ..Flags::default()
+        };
         let options = flags.options().expect("known types");
         assert_eq!((options.format, options.openapi), (Format::Json, true));
         flags.output.push("xml".into());

@@ -129,6 +129,10 @@ fn unordered(op: BinOp) -> Option<bool> {
 }
 
 /// Whether two values that are not containers are the same.
+#[expect(
+    clippy::float_cmp,
+    reason = "equality of the language is equality of numbers"
+)]
 pub(super) fn same_atom(x: &Value, y: &Value) -> bool {
     match (x, y) {
         (Value::None, Value::None) => true,

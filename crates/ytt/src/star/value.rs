@@ -215,6 +215,7 @@ impl Value {
 
     /// How many elements it has; bytes for a string. Some things that have a length cannot be
     /// iterated over, and the other way round.
+    #[expect(clippy::len_without_is_empty, reason = "not everything has a length")]
     pub fn len(&self) -> Option<usize> {
         match self {
             Self::Str(value) => Some(value.len()),

@@ -199,9 +199,9 @@ fn texts_that_grow_are_stopped_wherever_they_grow() {
         format!("#@ getattr(struct.make(**{{{long}: 1}}), {long} + \"b\")"),
         format!("#@ {{}}[{long}]"),
         format!("#@ int({long})"),
-        format!("#@ yaml.decode(\"[\" * 1000000)"),
+        "#@ yaml.decode(\"[\" * 1000000)".to_owned(),
         format!("#@ yaml.decode({long} + \": [\")"),
-        format!("#@ yaml.decode(\"[],\" .join([\"[\", \"]\"]))"),
+        "#@ yaml.decode(\"[],\" .join([\"[\", \"]\"]))".to_owned(),
         format!("#@ json.decode({long})"),
         format!("#@ \"a\".join(range({}))", 10),
     ] {

@@ -143,7 +143,8 @@ fn extend(above: &Case, directory: &Path, entries: &[PathBuf]) -> Result<Case, C
         let named = |path: &&PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str());
             name.is_some_and(|name| {
-                name.starts_with(prefix) && name.ends_with(".yaml") && name != VALUES_OF_CHAIN
+                let stem = name.strip_suffix(".yaml");
+                stem.is_some_and(|stem| stem.starts_with(prefix)) && name != VALUES_OF_CHAIN
             })
         };
         entries.iter().filter(named).cloned().collect()

@@ -73,6 +73,10 @@ pub(super) fn gamma(x: f64) -> f64 {
         z /= x;
         x += 1.0;
     }
+    #[expect(
+        clippy::float_cmp,
+        reason = "exactly two: beyond it the polynomials take over"
+    )]
     if x == 2.0 {
         return z;
     }

@@ -84,8 +84,8 @@ impl Url {
         }
         let (scheme, mut rest) = split_scheme(text)?;
         url.scheme = scheme.to_ascii_lowercase();
-        let questions = rest.iter().filter(|byte| **byte == b'?').count();
-        if questions == 1 && rest.ends_with(b"?") {
+        let first = rest.iter().position(|byte| *byte == b'?');
+        if first.is_some_and(|at| at + 1 == rest.len()) {
             url.empty_query = true;
             rest = &rest[..rest.len() - 1];
         } else {

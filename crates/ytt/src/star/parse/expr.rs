@@ -23,6 +23,10 @@ pub(super) fn ends_list(token: Token) -> bool {
 }
 
 /// The operator that a token assigns with; the inner none is plain assignment.
+#[expect(
+    clippy::option_option,
+    reason = "assigns or not, and with which operator"
+)]
 pub(super) fn assignment(token: Token) -> Option<Option<BinOp>> {
     Some(match token {
         Token::Eq => None,

@@ -21,6 +21,7 @@ pub enum Access {
 /// Every method but the first four has a default that says: not for this type. What a value can
 /// do decides which operations of the language take it, as the optional interfaces of a value do
 /// in the original (starlark-go starlark/value.go).
+#[expect(clippy::len_without_is_empty, reason = "a length is optional here")]
 pub trait Custom: 'static {
     /// The value itself, to be asked for its Rust type.
     fn as_any(&self) -> &dyn Any;

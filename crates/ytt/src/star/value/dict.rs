@@ -148,6 +148,7 @@ fn hash_float<H: Hasher>(value: f64, state: &mut H) {
     let small = value as i64;
     #[expect(
         clippy::cast_precision_loss,
+        clippy::float_cmp,
         reason = "compared against the original value"
     )]
     let exact = small as f64 == value && small != i64::MAX;

@@ -4,7 +4,7 @@ use super::random::Random;
 
 /// What a value is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Int,
     Float,
     Text,
@@ -128,7 +128,7 @@ const FLOATS: &[&str] = &[
 
 /// Makes expressions from names that are bound.
 #[derive(Debug, Default, Clone)]
-pub struct Scope {
+pub(crate) struct Scope {
     pub names: Vec<(String, Kind)>,
     /// Modules that are loaded.
     pub modules: Vec<&'static str>,
@@ -136,7 +136,7 @@ pub struct Scope {
 
 impl Scope {
     /// The same with one more name.
-    pub fn with(&self, name: &str, kind: Kind) -> Self {
+    pub(crate) fn with(&self, name: &str, kind: Kind) -> Self {
         let mut scope = self.clone();
         scope.names.push((name.to_owned(), kind));
         scope
@@ -160,13 +160,13 @@ impl Scope {
     }
 
     /// An expression of any kind.
-    pub fn any(&self, random: &mut Random, depth: usize) -> String {
+    pub(crate) fn any(&self, random: &mut Random, depth: usize) -> String {
         let kind = random.pick(KINDS);
         self.of(random, kind, depth)
     }
 
     /// An expression that is mostly of the kind.
-    pub fn of(&self, random: &mut Random, kind: Kind, depth: usize) -> String {
+    pub(crate) fn of(&self, random: &mut Random, kind: Kind, depth: usize) -> String {
         // Sometimes a mistake.
         let kind = if kind == Kind::Any || random.chance(1) {
             random.pick(KINDS)
@@ -535,7 +535,7 @@ impl Scope {
 }
 
 /// All modules that expressions use.
-pub const MODULES: &[&str] = &[
+pub(crate) const MODULES: &[&str] = &[
     "json", "yaml", "toml", "base64", "md5", "sha256", "url", "regexp", "ip", "math", "struct",
     "assert", "version",
 ];
@@ -569,12 +569,12 @@ fn literal(random: &mut Random, kind: Kind) -> String {
 }
 
 /// A text in quotes.
-pub fn word(random: &mut Random) -> String {
+pub(crate) fn word(random: &mut Random) -> String {
     format!("\"{}\"", random.pick(WORDS))
 }
 
 /// Statements that load the modules.
-pub fn loads(modules: &[&str]) -> String {
+pub(crate) fn loads(modules: &[&str]) -> String {
     modules
         .iter()
         .map(|module| format!("#@ load(\"@ytt:{module}\", \"{module}\")\n"))
@@ -582,7 +582,7 @@ pub fn loads(modules: &[&str]) -> String {
 }
 
 /// Some modules.
-pub fn some_modules(random: &mut Random) -> Vec<&'static str> {
+pub(crate) fn some_modules(random: &mut Random) -> Vec<&'static str> {
     MODULES
         .iter()
         .copied()

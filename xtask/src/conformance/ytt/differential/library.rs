@@ -4,7 +4,7 @@ use super::random::Random;
 use super::{expr, template, values};
 
 /// Files with a library among them.
-pub fn library(random: &mut Random) -> (Vec<(String, String)>, Vec<String>) {
+pub(crate) fn library(random: &mut Random) -> (Vec<(String, String)>, Vec<String>) {
     let given = values::values(random);
     let mut files: Vec<(String, String)> = Vec::new();
     for (name, text) in given.files {

@@ -112,13 +112,13 @@ const VALUES: &[&str] = &[
 ];
 
 /// A file of documents.
-pub fn documents(random: &mut Random) -> String {
+pub(crate) fn documents(random: &mut Random) -> String {
     let documents = random.many(1, 3, |random| random.pick(LEFT));
     documents.join("---\n")
 }
 
 /// A file of overlays.
-pub fn overlays(random: &mut Random) -> String {
+pub(crate) fn overlays(random: &mut Random) -> String {
     let mut out = String::from(
         "#@ load(\"@ytt:overlay\", \"overlay\")\n#@ def up(l, r): return str(l).upper()\n",
     );
@@ -137,7 +137,7 @@ pub fn overlays(random: &mut Random) -> String {
 }
 
 /// The same by the functions of the module.
-pub fn applied(random: &mut Random) -> String {
+pub(crate) fn applied(random: &mut Random) -> String {
     let mut out = String::from(
         "#@ load(\"@ytt:overlay\", \"overlay\")\n#@ def up(l, r): return str(l).upper()\n#@ def left():\n",
     );

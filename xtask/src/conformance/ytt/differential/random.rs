@@ -2,13 +2,13 @@
 
 /// A generator of numbers (splitmix64).
 #[derive(Debug, Clone)]
-pub struct Random {
+pub(crate) struct Random {
     state: u64,
 }
 
 impl Random {
     /// The numbers of a case: other cases of the same seed have others.
-    pub fn new(seed: u64, case: u64) -> Self {
+    pub(crate) fn new(seed: u64, case: u64) -> Self {
         let mut random = Self {
             state: seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ case,
         };
@@ -25,24 +25,24 @@ impl Random {
     }
 
     /// A number below `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         let bound = u64::try_from(bound.max(1)).unwrap_or(1);
         usize::try_from(self.next() % bound).unwrap_or(0)
     }
 
     /// True in `percent` of a hundred calls.
-    pub fn chance(&mut self, percent: usize) -> bool {
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
     /// One of the choices.
-    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 
     /// One of the choices; those with an exclamation mark in front, which often lead to a failure,
     /// are rare.
-    pub fn pick_mostly<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+    pub(crate) fn pick_mostly<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         loop {
             match self.pick(choices).strip_prefix('!') {
                 Some(risky) if self.chance(8) => return risky,
@@ -62,7 +62,7 @@ impl Random {
     }
 
     /// So many things, from `least` to `most`.
-    pub fn many<T>(
+    pub(crate) fn many<T>(
         &mut self,
         least: usize,
         most: usize,

@@ -4,7 +4,7 @@ use super::expr::{Kind, Scope, loads, some_modules, word};
 use super::random::Random;
 
 /// The modules that every template may load, and the names that are known from the start.
-pub fn header(random: &mut Random) -> (String, Scope) {
+pub(crate) fn header(random: &mut Random) -> (String, Scope) {
     let modules = some_modules(random);
     let mut text = loads(&modules);
     let mut scope = Scope {
@@ -27,7 +27,7 @@ pub fn header(random: &mut Random) -> (String, Scope) {
 }
 
 /// A whole template.
-pub fn template(random: &mut Random) -> String {
+pub(crate) fn template(random: &mut Random) -> String {
     let (mut text, mut scope) = header(random);
     text.push_str("#@ load(\"@ytt:template\", \"template\")\n");
     text.push_str(if random.chance(70) { "---\n" } else { "" });
@@ -305,7 +305,7 @@ impl Builder<'_> {
 }
 
 /// A text with code in it.
-pub fn text_template(random: &mut Random, scope: &Scope) -> String {
+pub(crate) fn text_template(random: &mut Random, scope: &Scope) -> String {
     let mut out = String::new();
     for _ in 0..1 + random.below(4) {
         match random.below(8) {
@@ -321,7 +321,7 @@ pub fn text_template(random: &mut Random, scope: &Scope) -> String {
             )),
             4 => out.push_str(&format!("(@ t = {} @)(@= str(t) @)", scope.any(random, 1))),
             5 if random.chance(20) => {
-                out.push_str(random.pick(&["(@", "@)", "(@= @)", "(@= 1 @)", "(@-= \"a\" -@)"]))
+                out.push_str(random.pick(&["(@", "@)", "(@= @)", "(@= 1 @)", "(@-= \"a\" -@)"]));
             }
             _ => out.push_str(&format!("(@= {} @)", scope.of(random, Kind::Text, 2))),
         }
@@ -330,7 +330,7 @@ pub fn text_template(random: &mut Random, scope: &Scope) -> String {
 }
 
 /// A file that is code only, with functions `star0`, `star1`.
-pub fn starlark(random: &mut Random) -> String {
+pub(crate) fn starlark(random: &mut Random) -> String {
     let modules = some_modules(random);
     let mut out: String = modules
         .iter()

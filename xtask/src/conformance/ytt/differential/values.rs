@@ -16,13 +16,13 @@ const SCALARS: &[&str] = &[
 
 /// Data values in several files and flags, with a template that shows them.
 #[derive(Debug, Default)]
-pub struct Values {
+pub(crate) struct Values {
     pub files: Vec<(String, String)>,
     pub flags: Vec<String>,
 }
 
 /// Makes all of that. `everything` says whether a template prints the values.
-pub fn values(random: &mut Random) -> Values {
+pub(crate) fn values(random: &mut Random) -> Values {
     let root = vec![
         ("name".to_owned(), Part::Scalar("\"n\"")),
         ("count".to_owned(), Part::Scalar("3")),
@@ -325,4 +325,4 @@ fn flag(random: &mut Random) -> Vec<String> {
 }
 
 /// A template that shows all data values.
-pub const SHOW: &str = "#@ load(\"@ytt:data\", \"data\")\n#@ load(\"@ytt:struct\", \"struct\")\n--- #@ struct.decode(data.values)\n";
+pub(crate) const SHOW: &str = "#@ load(\"@ytt:data\", \"data\")\n#@ load(\"@ytt:struct\", \"struct\")\n--- #@ struct.decode(data.values)\n";

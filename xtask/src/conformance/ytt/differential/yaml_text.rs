@@ -130,7 +130,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// A stream of documents.
-pub fn stream(random: &mut Random) -> String {
+pub(crate) fn stream(random: &mut Random) -> String {
     let mut out = String::new();
     if random.chance(5) {
         out.push_str(random.pick(&[
@@ -235,7 +235,7 @@ fn after(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
 }
 
 /// The text with a small mistake in it.
-pub fn spoil(random: &mut Random, text: &str) -> String {
+pub(crate) fn spoil(random: &mut Random, text: &str) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     if lines.is_empty() {
         return text.to_owned();
