@@ -333,9 +333,18 @@ impl Home {
                 }
             }
         }
-        for uri in uris {
-            self.delete(&uri).await;
+        for uri in &uris {
+            self.delete(uri).await;
         }
+        // The next test's controllers would see the owners of this one go, and clean up after them.
+        let gone = async {
+            while self.get(&uris[0]).await.is_some() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, gone)
+            .await
+            .expect("the namespace ends");
     }
 }
 
