@@ -241,11 +241,3 @@ pub(crate) fn as_int(value: &star::Value) -> Result<i64, star::Error> {
         _ => Err(star::Error::new("expected starlark.Int")),
     }
 }
-
-/// The error with words in front of its message; crashes and used up budgets stay as they are.
-pub(crate) fn with_prefix(error: star::Error, prefix: &str) -> star::Error {
-    match error.kind() {
-        star::ErrorKind::Failure => star::Error::new(format!("{prefix}{}", error.message())),
-        star::ErrorKind::Panic | star::ErrorKind::Budget => error,
-    }
-}

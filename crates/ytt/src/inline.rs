@@ -12,7 +12,6 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::annotation::name;
-use crate::bridge::with_prefix;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::node::{DocumentSet, Node, ReadOptions, Value as Tree, read};
@@ -155,7 +154,7 @@ impl Kind {
 
 fn print_plain(set: &DocumentSet) -> Result<String, Error> {
     print::yaml(set, Limits::INLINE.output_bytes)
-        .map_err(|error| with_prefix(error, "Marshaling template result: ").into())
+        .map_err(|error| error.after("Marshaling template result: ").into())
 }
 
 /// Whether a comment marks data values or a schema, at whatever node.

@@ -14,7 +14,7 @@ mod plain;
 use std::rc::Rc;
 
 use crate::annotation::{Annotations, name};
-use crate::bridge::{MAX_DEPTH, too_deep, with_prefix};
+use crate::bridge::{MAX_DEPTH, too_deep};
 use crate::node::{DeepCopy, DocumentSet, Node, Value, plain_to_nodes, walk};
 use crate::position::Position;
 use crate::star::{Budget, Error, Thread};
@@ -231,7 +231,7 @@ impl Overlay<'_> {
         });
         applied.map_err(|error| {
             let path = format!("{} on {}: ", item.label(), item.common().position().long());
-            with_prefix(error, &path)
+            error.after(&path)
         })
     }
 

@@ -122,8 +122,7 @@ impl Run<'_> {
         let value = shown(node)?;
         let context = || Ok((parent.map_or(Ok(Value::None), shown)?, shown(&self.root)?));
         let applies = validation.conditions.hold(&value, context, self.thread);
-        let applies = applies
-            .map_err(|error| crate::bridge::with_prefix(error, &format!("Validating {path}: ")))?;
+        let applies = applies.map_err(|error| error.after(&format!("Validating {path}: ")))?;
         let mut violations = Vec::new();
         if !applies {
             return Ok(violations);

@@ -27,7 +27,6 @@ pub use file::{File, FileType};
 pub use flags::DataValueFlags;
 pub use host::{EntryKind, Host, NoHost};
 
-use crate::bridge::with_prefix;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::node::{Document, DocumentSet, Value};
@@ -283,7 +282,7 @@ fn run_on(
     }
     for (file, set) in executed.files {
         let text = print::yaml(&set, limits.output_bytes)
-            .map_err(|error| with_prefix(error, "Marshaling template result: "))?;
+            .map_err(|error| error.after("Marshaling template result: "))?;
         files.push(OutputFile {
             path: file.path,
             file_type: file.file.file_type(),
@@ -320,5 +319,5 @@ fn print_set(set: &DocumentSet, format: Format, limits: Limits) -> Result<String
         Format::Json => print::json(set, max_bytes),
         Format::Positions => print::positions(set, max_bytes),
     };
-    printed.map_err(|error| with_prefix(error, "Marshaling combined template result: ").into())
+    printed.map_err(|error| error.after("Marshaling combined template result: ").into())
 }

@@ -304,7 +304,7 @@ fn equals(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
 
 fn fail(_: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
     let message = string(one_counted(args)?)?;
-    Err(Error::new(format!("fail: {message}")))
+    Err(Error::of_parts(&[b"fail: ", message]))
 }
 
 /// Calls a function; gives its result, or the text of its failure.
@@ -319,7 +319,7 @@ fn try_to(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
     let (value, failure) = match thread.call(function, &[], &[]) {
         Ok(value) => (value, Value::None),
         Err(error) if error.kind() == ErrorKind::Failure => {
-            (Value::None, Value::from(error.message()))
+            (Value::None, Value::str(error.message_bytes()))
         }
         Err(error) => return Err(error),
     };

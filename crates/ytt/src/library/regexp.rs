@@ -30,10 +30,8 @@ fn compile(thread: &Thread, pattern: &Str) -> Result<Expression, Error> {
     thread.budget().work(pattern.len().saturating_mul(64))?;
     thread.budget().allocate(pattern.len().saturating_mul(64))?;
     let Some(text) = pattern.as_utf8() else {
-        let shown = pattern.to_text();
-        return Err(Error::new(format!(
-            "error parsing regexp: invalid UTF-8: `{shown}`"
-        )));
+        let words = b"error parsing regexp: invalid UTF-8: `";
+        return Err(Error::of_parts(&[words, pattern, b"`"]));
     };
     let translated = syntax::translate(text).map_err(|problem| {
         Error::new(format!(

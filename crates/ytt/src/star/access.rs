@@ -93,17 +93,18 @@ pub(crate) fn method(receiver: Value, name: &Str) -> Result<(Value, Value), Erro
 
 fn no_attr(value: &Value, name: &Str) -> Error {
     let shown = name.to_text();
-    let mut message = format!("{} has no .{shown} field or method", value.type_name());
+    let mut after = " field or method".to_owned();
     if let Some(names) = attr_names(value) {
         let names: Vec<_> = names
             .iter()
             .map(|name| name.to_text().into_owned())
             .collect();
         if let Some(near) = spell::nearest(&shown, names.iter().map(String::as_str)) {
-            message.push_str(&format!(" (did you mean .{near}?)"));
+            after.push_str(&format!(" (did you mean .{near}?)"));
         }
     }
-    Error::new(message)
+    let before = format!("{} has no .", value.type_name());
+    Error::of_parts(&[before.as_bytes(), name, after.as_bytes()])
 }
 
 /// `value[key]`.

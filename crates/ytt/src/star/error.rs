@@ -93,7 +93,10 @@ pub struct Error(Box<Inner>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Inner {
     kind: ErrorKind,
+    /// With replacement characters, where the message has bytes that are not UTF-8.
     message: String,
+    /// The message with those bytes.
+    bytes: Option<Vec<u8>>,
     /// Innermost first; absent until the failing call is known.
     frames: Option<Vec<Frame>>,
 }
@@ -118,13 +121,31 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             message: message.into(),
+            bytes: None,
             frames: None,
         }))
     }
 
-    /// The message, without positions.
+    /// An ordinary failure whose message has text of the program in it, which may be any bytes.
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        match String::from_utf8(parts.concat()) {
+            Ok(message) => Self::new(message),
+            Err(error) => {
+                let mut failure = Self::new(String::from_utf8_lossy(error.as_bytes()));
+                failure.0.bytes = Some(error.into_bytes());
+                failure
+            }
+        }
+    }
+
+    /// The message, without positions; bytes that are not UTF-8 are replacement characters.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// The message as the program sees it when it catches the failure.
+    pub fn message_bytes(&self) -> &[u8] {
+        self.0.bytes.as_deref().unwrap_or(self.0.message.as_bytes())
     }
 
     /// What kind of failure this is.
@@ -153,6 +174,19 @@ impl Error {
         }
     }
 
+    /// An ordinary failure with these words in front, and its calls forgotten. Everything else
+    /// stays as it is.
+    #[must_use]
+    pub fn after(self, words: &str) -> Self {
+        if !self.is_catchable() {
+            return self;
+        }
+        match &self.0.bytes {
+            Some(bytes) => Self::of_parts(&[words.as_bytes(), bytes]),
+            None => Self::new(format!("{words}{}", self.0.message)),
+        }
+    }
+
     /// The same failure as `name: message`, with its calls forgotten: what a library function
     /// makes of a failure inside it. Budget failures stay as they are.
     ///
@@ -161,10 +195,7 @@ impl Error {
     pub fn within(mut self, name: &str) -> Self {
         match self.0.kind {
             ErrorKind::Budget => {}
-            ErrorKind::Failure => {
-                self.0.message = format!("{name}: {}", self.0.message);
-                self.0.frames = None;
-            }
+            ErrorKind::Failure => return self.after(&format!("{name}: ")),
             // The original adds a dump of its own stack here, which differs from run to run.
             ErrorKind::Panic => {
                 self.0.kind = ErrorKind::Failure;

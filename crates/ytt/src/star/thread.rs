@@ -155,11 +155,8 @@ impl Thread {
             return Err(Error::new("load not implemented by this application"));
         };
         match loader.load(self, module) {
-            Err(error) if error.is_catchable() => Err(Error::new(format!(
-                "cannot load {module}: {}",
-                error.message()
-            ))),
-            other => other,
+            Err(error) => Err(error.after(&format!("cannot load {module}: "))),
+            loaded => loaded,
         }
     }
 

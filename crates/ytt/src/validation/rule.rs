@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::bridge::{as_bool, to_tree, with_prefix};
+use crate::bridge::{as_bool, to_tree};
 use crate::node::Value as Tree;
 use crate::star::{Budget, Error, Struct, Thread, Value};
 
@@ -77,7 +77,7 @@ impl Conditions {
         }
         let result = thread
             .call(when, &args, &[])
-            .map_err(|error| with_prefix(error, "Failure evaluating when=: "))?;
+            .map_err(|error| error.after("Failure evaluating when=: "))?;
         as_bool(&result)
             .map_err(|_| Error::new(format!("want when= to be bool, got {}", result.type_name())))
     }

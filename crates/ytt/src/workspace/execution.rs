@@ -12,7 +12,6 @@ use super::post_processing;
 use super::run::{Run, TemplateOptions};
 use super::tree::{self, FileInLibrary};
 use crate::annotation::name;
-use crate::bridge::with_prefix;
 use crate::node::{Document, DocumentSet, Node, Value};
 use crate::overlay::{self, Documents};
 use crate::schema::{self, report::report};
@@ -87,7 +86,7 @@ impl Execution {
             .map_err(|error| {
                 let prefix =
                     format!("Overlaying data values schema (in following order: {sources}): ");
-                with_prefix(error, &prefix)
+                error.after(&prefix)
             })
     }
 
@@ -143,15 +142,14 @@ impl Execution {
         );
         let overlaid = self.overlaid_values(&files, overlays, schema, &loader, thread);
         let (values, for_others) = overlaid.map_err(|error| {
-            with_prefix(
-                error,
-                &format!("Overlaying data values (in following order: {sources}): "),
-            )
+            error.after(&format!(
+                "Overlaying data values (in following order: {sources}): "
+            ))
         })?;
         if !self.skip_validation {
             let root = Node::Document(Rc::clone(&values.document));
             validate(&root, thread)
-                .map_err(|error| with_prefix(error, "Validating final data values:\n"))?;
+                .map_err(|error| error.after("Validating final data values:\n"))?;
         }
         Ok((values, for_others))
     }
@@ -315,7 +313,7 @@ fn sources(files: &[FileInLibrary], additional: Option<&str>) -> String {
 }
 
 fn templating<T>(file: &FileInLibrary, result: Result<T, Error>) -> Result<T, Error> {
-    result.map_err(|error| with_prefix(error, &format!("Templating file '{}': ", file.file.path())))
+    result.map_err(|error| error.after(&format!("Templating file '{}': ", file.file.path())))
 }
 
 /// Lays a document of data values or of a schema over the one below it.

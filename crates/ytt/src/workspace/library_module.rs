@@ -8,7 +8,7 @@ use super::envelope::{Envelope, LibraryRef, Schema, SchemaEnvelope};
 use super::execution::{Execution, Given};
 use super::loader::Place;
 use super::run::{Run, TemplateOptions};
-use crate::bridge::{as_bool, as_string, from_tree_with_structs, to_tree, with_prefix};
+use crate::bridge::{as_bool, as_string, from_tree_with_structs, to_tree};
 use crate::fragment::Fragment;
 use crate::library;
 use crate::node::{
@@ -120,7 +120,7 @@ impl Instance {
             function(name, move |thread, args| {
                 let result = method(&this, thread, args);
                 match &doing {
-                    Some(doing) => result.map_err(|error| with_prefix(error, doing)),
+                    Some(doing) => result.map_err(|error| error.after(doing)),
                     None => result,
                 }
             })

@@ -12,7 +12,7 @@ use super::file::{File, FileType};
 use super::run::{Run, TemplateOptions};
 use super::tree::Library;
 use super::{alone, data_module, library_module};
-use crate::bridge::{from_tree_with_structs, with_prefix};
+use crate::bridge::from_tree_with_structs;
 use crate::library;
 use crate::node::{DocumentSet, Map, Node, ReadOptions, Value, read, to_plain};
 use crate::star::{Budget, Error, Exports, Loader, Source, Str, Thread};
@@ -178,7 +178,7 @@ impl TemplateLoader {
         let name = Arc::from(path);
         let translation = compile_text(&text, &name, self.run.next_number())
             .map_err(|problem| Error::new(format!("Parsing text template '{path}': {problem}")))?;
-        let prefixed = |error| with_prefix(error, "Evaluating text template: ");
+        let prefixed = |error: Error| error.after("Evaluating text template: ");
         let template = self.parse(path, translation).map_err(prefixed)?;
         self.sources
             .borrow_mut()
@@ -209,7 +209,7 @@ impl TemplateLoader {
         let evaluated = Template::of_code(source, number)
             .map_err(|errors| Error::new(errors.report()))
             .and_then(|template| self.eval(place, &template, thread))
-            .map_err(|error| with_prefix(error, "Evaluating starlark template: "))?;
+            .map_err(|error| error.after("Evaluating starlark template: "))?;
         Ok(evaluated.exports)
     }
 

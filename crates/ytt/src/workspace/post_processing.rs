@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use super::tree::FileInLibrary;
 use crate::annotation::name;
-use crate::bridge::with_prefix;
 use crate::node::{Document, DocumentSet};
 use crate::overlay::apply_to_sets;
 use crate::star::{Error, Thread};
@@ -54,10 +53,7 @@ pub(super) fn apply(
             apply_to_sets(&left, &right, thread).map_err(|error| {
                 let files: Vec<_> = overlays.iter().map(|(file, _)| file.file.path()).collect();
                 let order = files.join(", ");
-                with_prefix(
-                    error,
-                    &format!("Overlaying (in following order: {order}): "),
-                )
+                error.after(&format!("Overlaying (in following order: {order}): "))
             })?;
         }
     }

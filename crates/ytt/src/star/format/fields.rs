@@ -44,10 +44,10 @@ pub(crate) fn format_fields(
         rest = &rest[close + 1..];
         let value = field.value(args, &mut numbering, &mut next)?;
         if !field.spec.is_empty() {
-            fail!(
-                "format spec features not supported in replacement fields: {}",
-                lossy(field.spec)
-            );
+            return Err(Error::of_parts(&[
+                b"format spec features not supported in replacement fields: ",
+                field.spec,
+            ]));
         }
         match field.conversion {
             b"s" => push_str(thread, &mut out, value)?,
@@ -141,17 +141,18 @@ fn keyword<'v>(args: &Args<'v>, name: &[u8]) -> Result<&'v Value, Error> {
     {
         return Ok(value);
     }
-    let shown = lossy(name);
-    if name.contains(&b'.') {
-        fail!("format: attribute syntax x.y is not supported in replacement fields: {shown}");
-    }
-    if name.contains(&b'[') {
-        fail!("format: element syntax a[i] is not supported in replacement fields: {shown}");
-    }
-    if name.contains(&b'{') {
+    let parts: [&[u8]; 3] = if name.contains(&b'.') {
+        let words = b"format: attribute syntax x.y is not supported in replacement fields: ";
+        [words, name, b""]
+    } else if name.contains(&b'[') {
+        let words = b"format: element syntax a[i] is not supported in replacement fields: ";
+        [words, name, b""]
+    } else if name.contains(&b'{') {
         fail!("format: nested replacement fields not supported");
-    }
-    fail!("format: keyword {shown} not found")
+    } else {
+        [b"format: keyword ", name, b" not found"]
+    };
+    Err(Error::of_parts(&parts))
 }
 
 fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
@@ -169,8 +170,4 @@ fn decimal(digits: &[u8]) -> Option<usize> {
         })?
         .try_into()
         .ok()
-}
-
-fn lossy(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).into_owned()
 }

@@ -68,9 +68,7 @@ fn keyed(values: &Value, key: &[u8]) -> Result<Value, Error> {
     match access::get(values, &Value::Str(Str::from(key))) {
         Ok(access::Got::Found(value)) => Ok(value),
         Ok(access::Got::Unsupported) => fail!("format requires a mapping"),
-        Ok(access::Got::Missing) | Err(_) => {
-            fail!("key not found: {}", String::from_utf8_lossy(key))
-        }
+        Ok(access::Got::Missing) | Err(_) => Err(Error::of_parts(&[b"key not found: ", key])),
     }
 }
 

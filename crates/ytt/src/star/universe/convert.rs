@@ -231,7 +231,8 @@ fn parse_int(thread: &Thread, text: &Str, base: Option<&Value>) -> Result<Value,
         None => {
             // With an automatic base the original names the base it had settled on.
             let base = if base == 0 { shown_base(text) } else { base };
-            fail!("int: invalid literal with base {base}: {text}")
+            let words = format!("int: invalid literal with base {base}: ");
+            Err(Error::of_parts(&[words.as_bytes(), text]))
         }
     }
 }

@@ -46,11 +46,14 @@ pub(super) fn getattr(_: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
     let found = access::find_attr(object, name).or_else(|| args.get(2).cloned());
     match found {
         Some(value) => Ok(value),
-        None => fail!(
-            "getattr: {} has no .{} field or method",
-            object.type_name(),
-            String::from_utf8_lossy(name)
-        ),
+        None => {
+            let before = format!("getattr: {} has no .", object.type_name());
+            Err(Error::of_parts(&[
+                before.as_bytes(),
+                name,
+                b" field or method",
+            ]))
+        }
     }
 }
 
@@ -98,7 +101,7 @@ fn joined(thread: &Thread, args: &Args<'_>) -> Result<Str, Error> {
 }
 
 pub(super) fn fail(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
-    fail!("fail: {}", joined(thread, args)?)
+    Err(Error::of_parts(&[b"fail: ", &joined(thread, args)?]))
 }
 
 pub(super) fn print(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
