@@ -65,8 +65,13 @@ impl<'a> Lexer<'a> {
 
     /// Takes the next character.
     fn read(&mut self) {
-        let Some(next) = self.text[self.at..].chars().next() else {
-            return;
+        let next = match self.text.as_bytes().get(self.at) {
+            None => return,
+            Some(byte) if byte.is_ascii() => char::from(*byte),
+            Some(_) => match self.text[self.at..].chars().next() {
+                Some(next) => next,
+                None => return,
+            },
         };
         self.at += next.len_utf8();
         if next == '\r' && self.text.as_bytes().get(self.at) == Some(&b'\n') {
@@ -85,6 +90,12 @@ impl<'a> Lexer<'a> {
         while self.peek_is(&wanted) {
             self.read();
         }
+    }
+
+    /// Takes bytes of one line. Those that are wanted end with a whole character.
+    fn skip_bytes(&mut self, wanted: impl Fn(u8) -> bool) {
+        let rest = self.text.as_bytes()[self.at..].iter();
+        self.at += rest.take_while(|byte| wanted(**byte)).count();
     }
 
     fn fail<T>(&self, message: impl Into<String>) -> Result<T> {
@@ -117,9 +128,9 @@ impl<'a> Lexer<'a> {
                 let token = if opens { Token::Indent } else { Token::Outdent };
                 return Ok(self.token(token, self.line, self.at));
             }
-            self.read_while(|c| c == ' ' || c == '\t');
+            self.skip_bytes(|byte| byte == b' ' || byte == b'\t');
             if self.peek() == Some('#') {
-                self.read_while(|c| c != '\n');
+                self.skip_bytes(|byte| !matches!(byte, b'\n' | b'\r' | 0));
             }
             let (line, start) = (self.line, self.at);
             let Some(next) = self.peek() else {
@@ -203,6 +214,7 @@ impl<'a> Lexer<'a> {
                 self.read();
                 return self.string(line, start);
             }
+            self.skip_bytes(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             self.read_while(|c| c.is_ascii_digit() || is_ident_start(c));
             let word = &self.text[start..self.at];
             return Ok(self.token(Token::keyword(word).unwrap_or(Token::Ident), line, start));
