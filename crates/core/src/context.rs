@@ -5,7 +5,7 @@
 
 mod unset;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use carto_query::Scope;
 use serde_json::{Map, Value};
@@ -18,7 +18,8 @@ pub(crate) use unset::Schema;
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
     schema: Schema,
-    object: Value,
+    /// Shared with the templates that are evaluated with it.
+    object: Arc<Value>,
     /// The object with all that is not set; made when something is not found.
     filled: OnceLock<Value>,
 }
@@ -36,7 +37,7 @@ impl Subject {
         unset::add_structs(schema, &mut object);
         Self {
             schema,
-            object,
+            object: Arc::new(object),
             filled: OnceLock::new(),
         }
     }
@@ -64,10 +65,10 @@ impl Subject {
     }
 
     /// Adds the object to a scope under the names that its kind has there.
-    fn add<'a>(&'a self, scope: Scope<'a>) -> Scope<'a> {
-        self.names()
-            .iter()
-            .fold(scope, |scope, name| scope.with(*name, &self.object))
+    fn add<'a>(&self, scope: Scope<'a>) -> Scope<'a> {
+        self.names().iter().fold(scope, |scope, name| {
+            scope.with_owned(*name, Arc::clone(&self.object))
+        })
     }
 
     /// Returns what to fall back on in a scope that has the object.

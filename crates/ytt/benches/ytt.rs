@@ -11,6 +11,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use carto_ytt::inline::Values;
 use carto_ytt::{Limits, inline};
 use serde_json::{Map, Value, json};
 
@@ -30,10 +31,9 @@ spec:
 const LARGEST: &str = include_str!("../tests/templates/config-template.yml");
 const CONTEXT: &str = include_str!("../tests/contexts/workload-full.json");
 
-type Values = Map<String, Value>;
-
 fn main() {
-    let values: Values = serde_json::from_str(CONTEXT).unwrap();
+    let values: Map<String, Value> = serde_json::from_str(CONTEXT).unwrap();
+    let values = Values::from(values);
     let begin = Instant::now();
     run(SMALL, &values);
     line(
@@ -64,7 +64,7 @@ fn main() {
         "",
     );
     let mut large = values.clone();
-    large.insert("extra".into(), context(100 << 10));
+    large.insert("extra", context(100 << 10));
     let with_context = median(|| run(SMALL, &large));
     line(
         "100 KiB of context add",
@@ -77,7 +77,7 @@ fn main() {
     });
     curve("context", 8, "KiB", |size| {
         let mut values = values.clone();
-        values.insert("extra".into(), context(size << 10));
+        values.insert("extra", context(size << 10));
         (size, median(|| run(SMALL, &values)))
     });
     curve("output of a loop", 100, "items", |size| {

@@ -9,7 +9,7 @@ mod values;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use crate::annotation::name;
 use crate::error::Error;
@@ -23,6 +23,8 @@ use crate::template::meta::{self, Unknown, has_templating};
 use crate::workspace::loader::keep_last_of_equal_keys;
 use crate::workspace::run::FIRST_NUMBER;
 use crate::workspace::{DataValueFlags, File, NoHost, Options, run, run_prepared};
+
+pub use values::Values;
 
 /// Name of a template that came from standard input.
 pub const STDIN: &str = "stdin.yml";
@@ -89,22 +91,22 @@ impl Program {
     ///
     /// # Errors
     /// What fails in the template, in ytt's words, or a budget that is used up.
-    pub fn eval(&self, values: &Map<String, Json>, limits: &Limits) -> Result<Output, Error> {
+    pub fn eval(&self, values: &Values, limits: &Limits) -> Result<Output, Error> {
         let direct = match &self.kind {
             Kind::Plain(text) => {
-                values::check(values)?;
+                values.check()?;
                 return Ok(Output {
                     text: text.to_string(),
                     messages: Vec::new(),
                 });
             }
-            Kind::Template(prepared) if values::are_direct(values) => Some(prepared),
+            Kind::Template(prepared) if values.are_direct() => Some(prepared),
             Kind::Template(_) | Kind::Full => None,
         };
         let mut file = File::shared(&self.name, &self.text);
         let Some(prepared) = direct else {
             let flags = DataValueFlags {
-                yaml: values::as_flags(values),
+                yaml: values.as_flags(),
                 ..DataValueFlags::default()
             };
             let options = Options {
@@ -118,7 +120,7 @@ impl Program {
                 messages: output.messages,
             });
         };
-        let values = values::to_struct(values)?;
+        let values = values.to_struct()?;
         file.prepared = Some(Arc::clone(prepared));
         let (text, messages) = run_prepared(file, values, *limits)?;
         Ok(Output { text, messages })

@@ -9,7 +9,8 @@
 //! differs on purpose is listed in `docs/ytt.md` of the repository.
 //!
 //! ```
-//! use carto_ytt::{Limits, inline::Program};
+//! use carto_ytt::Limits;
+//! use carto_ytt::inline::{Program, Values};
 //!
 //! let template = "\
 //! #@ load(\"@ytt:data\", \"data\")
@@ -23,12 +24,13 @@
 //! ";
 //! // Parsed once, shared between threads, evaluated any number of times.
 //! let program = Program::compile("config.yml", template)?;
-//! let values = serde_json::json!({"names": ["a", "bcd"]});
-//! let output = program.eval(values.as_object().unwrap(), &Limits::INLINE)?;
+//! let mut values = Values::new();
+//! values.insert("names", serde_json::json!(["a", "bcd"]));
+//! let output = program.eval(&values, &Limits::INLINE)?;
 //! assert_eq!(output.text, "kind: ConfigMap\ndata:\n  a: 1\n  bcd: 3\n");
 //!
 //! // What fails says where, in ytt's own words.
-//! let error = program.eval(&serde_json::Map::new(), &Limits::INLINE).unwrap_err();
+//! let error = program.eval(&Values::new(), &Limits::INLINE).unwrap_err();
 //! assert!(error.message().contains("config.yml:5 |"), "{error}");
 //! # Ok::<(), carto_ytt::Error>(())
 //! ```

@@ -52,8 +52,8 @@ pub use text::Str;
 pub use thread::{Exports, Loader, Thread};
 pub use token::Literal;
 pub use value::{
-    Access, Closure, Custom, Dict, Elems, Function, List, Method, Native, NativeFn, Range, Set,
-    Struct, StructKind, Tuple, Value,
+    Access, Closure, Custom, Dict, Elems, Fields, Function, List, Method, Native, NativeFn, Range,
+    Set, Struct, StructKind, Tuple, Value,
 };
 pub use wrap::{NodeCalls, wrap_node_functions};
 

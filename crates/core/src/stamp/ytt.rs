@@ -51,7 +51,7 @@ impl Ytt {
         let program = self.program.get_or_init(compile).as_ref();
         let output = program
             .map_err(|text| failed(text))?
-            .eval(&scope.to_map(), &Limits::INLINE)
+            .eval(&scope.to_shared().collect(), &Limits::INLINE)
             .map_err(|error| failed(&error.to_cli_string()))?;
         let documents = carto_yaml::decode_all(&output.text).map_err(|error| error.to_string())?;
         first_object(documents)

@@ -22,7 +22,7 @@ pub(crate) fn get(value: &Value, key: &Value) -> Result<Got, Error> {
     let found = match value {
         Value::Dict(dict) => dict.get(key)?,
         Value::Struct(value) => match key {
-            Value::Str(name) => value.get(name).cloned(),
+            Value::Str(name) => value.get(name),
             other => fail!("expected a string, but was {}", other.type_name()),
         },
         Value::Custom(custom) => return custom.get(key),
@@ -55,7 +55,7 @@ pub(crate) fn find_attr(value: &Value, name: &[u8]) -> Option<Value> {
         return Some(Value::Method(Rc::new(Method { native, receiver })));
     }
     match value {
-        Value::Struct(value) => value.get(name).cloned(),
+        Value::Struct(value) => value.get(name),
         Value::Custom(custom) => custom.attr(std::str::from_utf8(name).ok()?),
         _ => None,
     }

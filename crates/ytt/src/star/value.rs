@@ -18,7 +18,7 @@ pub use dict::{Dict, Set};
 pub(crate) use function::{CellBox, Module};
 pub use function::{Closure, Function, Method, Native, NativeFn};
 pub use list::{List, Tuple};
-pub use record::{Struct, StructKind};
+pub use record::{Fields, Struct, StructKind};
 
 /// A value.
 ///

@@ -9,8 +9,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
+use carto_ytt::inline::Values;
 use carto_ytt::{Limits, inline};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::real;
 
@@ -75,7 +76,7 @@ fn results(yaml: &str) -> Vec<String> {
 fn ours(template: &str) -> Result<String, String> {
     let run = || {
         let program = inline::Program::compile("stdin.yml", template)?;
-        program.eval(&Map::new(), &Limits::COMMAND)
+        program.eval(&Values::new(), &Limits::COMMAND)
     };
     run()
         .map(|output| output.text)

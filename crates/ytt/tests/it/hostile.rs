@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use carto_ytt::workspace::{self, File, NoHost, Options};
 use carto_ytt::{ErrorKind, Limits, inline};
-use serde_json::Map;
+use inline::Values;
 
 /// Little of everything: what is stopped here is stopped with any limits.
 const LITTLE: Limits = Limits {
@@ -69,7 +69,7 @@ a: #@ v
 fn message(template: &str) -> String {
     let started = Instant::now();
     let result = inline::Program::compile("stdin.yml", template)
-        .and_then(|program| program.eval(&Map::new(), &LITTLE));
+        .and_then(|program| program.eval(&Values::new(), &LITTLE));
     let shown = template.lines().last().unwrap_or_default();
     let shown = shown.get(..300).unwrap_or(shown);
     let elapsed = started.elapsed();
@@ -221,7 +221,7 @@ fn aliases_that_double_are_refused() {
     let text = bomb.replace('\n', "\\n");
     let template = format!("{DOUBLING}x: #@ yaml.decode(\"{text}\")\n");
     let program = inline::Program::compile("stdin.yml", &template).unwrap();
-    let error = program.eval(&Map::new(), &LITTLE).unwrap_err();
+    let error = program.eval(&Values::new(), &LITTLE).unwrap_err();
     assert!(error.message().contains("excessive aliasing"), "{error}");
 }
 
@@ -243,7 +243,7 @@ fn failures_of_deep_recursions_on_long_lines_are_reported_shortly() {
         "#@ def f(n): return fail(\"here\") if n == 0 else f(n - 1) + \"{padding}\"\nx: #@ f(400)\n"
     );
     let program = inline::Program::compile("stdin.yml", &template).unwrap();
-    let error = program.eval(&Map::new(), &LITTLE).unwrap_err();
+    let error = program.eval(&Values::new(), &LITTLE).unwrap_err();
     assert!(
         error.message().starts_with("\n- fail: here"),
         "{:.200}",

@@ -41,7 +41,8 @@ fn stem(path: &Path) -> String {
 fn templates_of_supply_chains_render_as_committed() {
     each(|template, values, kept| {
         let program = inline::Program::compile(inline::STDIN, template);
-        let output = program.and_then(|program| program.eval(values, &Limits::INLINE));
+        let output =
+            program.and_then(|program| program.eval(&values.clone().into(), &Limits::INLINE));
         let found = match output {
             Ok(output) => output.text,
             Err(error) => error.to_cli_string(),

@@ -91,7 +91,7 @@ fn contexts(dir: &Path) -> Result<Vec<(String, Map<String, Value>)>> {
 
 fn ours(template: &str, values: &Map<String, Value>) -> Result<String, String> {
     let program = inline::Program::compile(inline::STDIN, template);
-    let output = program.and_then(|program| program.eval(values, &Limits::INLINE));
+    let output = program.and_then(|program| program.eval(&values.clone().into(), &Limits::INLINE));
     match output {
         Ok(output) => Ok(output.text),
         Err(error) => Err(error.to_cli_string()),

@@ -3,15 +3,115 @@
 use super::super::text::Str;
 use super::Value;
 use super::release::release;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A struct, or a value of a library that is one with a type of its own.
 #[derive(Debug)]
 pub struct Struct {
     kind: StructKind,
+    /// All fields; those of `unread` once somebody wants them all.
+    table: OnceCell<Table>,
+    unread: Option<Box<Unread>>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// In order.
     fields: Vec<(Str, Value)>,
     /// Positions by name, once there are too many to look through.
     index: Option<BTreeMap<Str, usize>>,
+}
+
+/// Fields that are made when they are first looked at.
+pub trait Fields: fmt::Debug {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Their names, each once, in order.
+    fn names(&self) -> Vec<Str>;
+
+    /// Makes the value of a field.
+    fn make(&self, name: &[u8]) -> Option<Value>;
+}
+
+#[derive(Debug)]
+struct Unread {
+    source: Box<dyn Fields>,
+    /// Those that were made. A value that is changed later stays the one that was given out.
+    made: RefCell<BTreeMap<Str, Value>>,
+}
+
+impl Unread {
+    fn get(&self, name: &[u8]) -> Option<Value> {
+        let known = self.made.borrow().get(name).cloned();
+        known.or_else(|| {
+            let value = self.source.make(name)?;
+            let name = Str::from(name);
+            self.made.borrow_mut().insert(name, value.clone());
+            Some(value)
+        })
+    }
+
+    fn all(&self) -> Table {
+        let mut made = self.made.take();
+        let names = self.source.names().into_iter();
+        let fields = names.filter_map(|name| {
+            let value = made.remove(&name).or_else(|| self.source.make(&name))?;
+            Some((name, value))
+        });
+        Table::of_distinct(fields.collect())
+    }
+}
+
+impl Table {
+    fn of_distinct(fields: Vec<(Str, Value)>) -> Self {
+        let index = (fields.len() > MAX_SCANNED).then(|| {
+            let names = fields.iter().enumerate();
+            names.map(|(at, (name, _))| (name.clone(), at)).collect()
+        });
+        Self { fields, index }
+    }
+
+    /// A table of these fields; of equal names the last value counts, at the place of the first.
+    fn new(fields: Vec<(Str, Value)>) -> Self {
+        let mut kept: Vec<(Str, Value)> = Vec::with_capacity(fields.len());
+        if fields.len() <= MAX_SCANNED {
+            for (name, value) in fields {
+                match kept.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, old)) => *old = value,
+                    None => kept.push((name, value)),
+                }
+            }
+            return Self {
+                fields: kept,
+                index: None,
+            };
+        }
+        let mut index = BTreeMap::new();
+        for (name, value) in fields {
+            if let Some(&at) = index.get(&name) {
+                let (_, old): &mut (Str, Value) = &mut kept[at];
+                *old = value;
+            } else {
+                index.insert(name.clone(), kept.len());
+                kept.push((name, value));
+            }
+        }
+        Self {
+            fields: kept,
+            index: Some(index),
+        }
+    }
+
+    fn get(&self, name: &[u8]) -> Option<&Value> {
+        let found = match &self.index {
+            Some(index) => self.fields.get(*index.get(name)?),
+            None => self.fields.iter().find(|(known, _)| **known == *name),
+        };
+        found.map(|(_, value)| value)
+    }
 }
 
 /// Up to this many fields are found fastest by looking through them.
@@ -57,39 +157,22 @@ impl Struct {
 
     /// A struct of some type.
     pub fn of_kind(kind: StructKind, fields: Vec<(Str, Value)>) -> Self {
-        if fields.len() > MAX_SCANNED {
-            return Self::indexed(kind, fields);
-        }
-        let mut kept: Vec<(Str, Value)> = Vec::with_capacity(fields.len());
-        for (name, value) in fields {
-            match kept.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, old)) => *old = value,
-                None => kept.push((name, value)),
-            }
-        }
         Self {
             kind,
-            fields: kept,
-            index: None,
+            table: Table::new(fields).into(),
+            unread: None,
         }
     }
 
-    fn indexed(kind: StructKind, fields: Vec<(Str, Value)>) -> Self {
-        let mut kept: Vec<(Str, Value)> = Vec::with_capacity(fields.len());
-        let mut index = BTreeMap::new();
-        for (name, value) in fields {
-            if let Some(&at) = index.get(&name) {
-                let (_, old): &mut (Str, Value) = &mut kept[at];
-                *old = value;
-            } else {
-                index.insert(name.clone(), kept.len());
-                kept.push((name, value));
-            }
-        }
+    /// An ordinary struct whose fields are made when they are first looked at.
+    pub fn unread(source: impl Fields + 'static) -> Self {
         Self {
-            kind,
-            fields: kept,
-            index: Some(index),
+            kind: StructKind::Plain,
+            table: OnceCell::new(),
+            unread: Some(Box::new(Unread {
+                source: Box::new(source),
+                made: RefCell::default(),
+            })),
         }
     }
 
@@ -110,45 +193,56 @@ impl Struct {
 
     /// How many fields there are.
     pub fn len(&self) -> usize {
-        self.fields.len()
+        match (self.table.get(), &self.unread) {
+            (None, Some(unread)) => unread.source.len(),
+            _ => self.fields().len(),
+        }
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.len() == 0
     }
 
     /// The value of a field.
-    pub fn get(&self, name: &[u8]) -> Option<&Value> {
-        if let Some(index) = &self.index {
-            return index.get(name).map(|at| &self.fields[*at].1);
+    pub fn get(&self, name: &[u8]) -> Option<Value> {
+        match (self.table.get(), &self.unread) {
+            (None, Some(unread)) => unread.get(name),
+            _ => self.table().get(name).cloned(),
         }
-        let (_, value) = self
-            .fields
-            .iter()
-            .find(|(known, _)| known.as_bytes() == name)?;
-        Some(value)
     }
 
     /// Its fields, in order.
     pub fn fields(&self) -> &[(Str, Value)] {
-        &self.fields
+        &self.table().fields
+    }
+
+    fn table(&self) -> &Table {
+        let all = || self.unread.as_deref().map(Unread::all).unwrap_or_default();
+        self.table.get_or_init(all)
     }
 
     pub(crate) fn take(&mut self) -> Vec<Value> {
-        std::mem::take(&mut self.fields)
-            .into_iter()
-            .map(|(_, value)| value)
-            .collect()
+        let made = self.unread.take().map(|unread| unread.made.take());
+        let fields = self.table.take().unwrap_or_default().fields;
+        let fields = fields.into_iter().chain(made.into_iter().flatten());
+        fields.map(|(_, value)| value).collect()
+    }
+
+    /// Whether something that exists refers to further values.
+    fn may_refer(&self) -> bool {
+        let made = self.unread.as_ref().map(|unread| unread.made.borrow());
+        let mut fields = self.table.get().into_iter().flat_map(|table| &table.fields);
+        fields.any(|(_, value)| value.may_refer())
+            || made.is_some_and(|made| made.values().any(Value::may_refer))
     }
 }
 
 impl Drop for Struct {
     fn drop(&mut self) {
         // Most structs hold scalars only; those need no care.
-        if self.fields.iter().any(|(_, value)| value.may_refer()) {
-            let values = self.take();
-            release(values);
+        if self.may_refer() {
+            release(self.take());
         }
     }
 }
@@ -171,5 +265,47 @@ mod tests {
             assert!(matches!(value.get(b"a"), Some(Value::Int(3))));
             assert_eq!(value.fields()[0].0, "a");
         }
+    }
+
+    #[derive(Debug)]
+    struct Letters(RefCell<Vec<String>>);
+
+    impl Fields for std::rc::Rc<Letters> {
+        fn len(&self) -> usize {
+            2
+        }
+
+        fn names(&self) -> Vec<Str> {
+            vec!["a".into(), "b".into()]
+        }
+
+        fn make(&self, name: &[u8]) -> Option<Value> {
+            let name = String::from_utf8_lossy(name).into_owned();
+            let known = ["a", "b"].contains(&name.as_str());
+            self.0.borrow_mut().push(name);
+            known.then(|| Value::list(Vec::new()))
+        }
+    }
+
+    #[test]
+    fn an_unread_field_is_made_once_and_only_when_it_is_wanted() {
+        let letters = std::rc::Rc::new(Letters(RefCell::default()));
+        let value = Struct::unread(std::rc::Rc::clone(&letters));
+        assert_eq!(value.len(), 2);
+        assert!(letters.0.borrow().is_empty());
+        let (Some(Value::List(b)), None) = (value.get(b"b"), value.get(b"c")) else {
+            panic!("b is a field and c is not");
+        };
+        assert_eq!(*letters.0.borrow(), ["b", "c"]);
+        let names: Vec<_> = value
+            .fields()
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(*letters.0.borrow(), ["b", "c", "a"]);
+        assert!(
+            matches!(value.get(b"b"), Some(Value::List(again)) if std::rc::Rc::ptr_eq(&b, &again))
+        );
     }
 }
