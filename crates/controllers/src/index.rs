@@ -66,8 +66,9 @@ impl Wakes {
 /// What the last pass over a key left behind.
 #[derive(Debug, Default)]
 struct Ledger {
-    depends_on: Vec<Dependency>,
-    watched: Vec<Gvk>,
+    /// What the key is found by in [`Inner::dependents`].
+    depends_on: Box<[Arc<Dependency>]>,
+    watched: Box<[Gvk]>,
     /// Groups of kinds that were asked for and that nobody serves.
     missing: Vec<Arc<str>>,
     /// Counts the changes that concern the key.
@@ -85,7 +86,7 @@ struct Inner {
     rights: Rights,
     crds: Shelf<Meta>,
     ledgers: HashMap<Key, Ledger>,
-    dependents: BTreeMap<Dependency, HashSet<Key>>,
+    dependents: BTreeMap<Arc<Dependency>, HashSet<Key>>,
     missing: HashMap<Arc<str>, HashSet<Key>>,
     /// How many keys name a kind as watched.
     users: HashMap<Gvk, usize>,
@@ -235,7 +236,8 @@ impl Index {
 
     /// Takes in the reply to a status write of ours; no reason to run again.
     pub(crate) fn status_written(&self, key: &Key, object: Value) {
-        if let Some(object) = OwnObject::read(Own::of(key.kind), object) {
+        if let Some(mut object) = OwnObject::read(Own::of(key.kind), object) {
+            self.interner.share_texts(object.shared_texts());
             let mark = Mark {
                 uid: object.uid(),
                 version: shelf::number(Versioned::version(&object)),
@@ -297,7 +299,7 @@ impl Index {
     /// What the last passes selected by labels, without namespaces.
     pub(crate) fn selections(&self) -> Vec<(Gvk, Vec<(String, String)>)> {
         let inner = self.read();
-        let selections = inner.dependents.keys().filter_map(|on| match on {
+        let selections = inner.dependents.keys().filter_map(|on| match &**on {
             Dependency::Selected { gvk, labels, .. } => Some((gvk.clone(), labels.clone())),
             _ => None,
         });
@@ -315,7 +317,7 @@ impl Index {
     pub(crate) fn selection_listed(&self, gvk: &Gvk, labels: &[(String, String)]) {
         self.change(|inner, wakes| {
             for (on, keys) in &inner.dependents {
-                if matches!(on, Dependency::Selected { gvk: g, labels: l, .. } if g == gvk && l == labels) {
+                if matches!(&**on, Dependency::Selected { gvk: g, labels: l, .. } if g == gvk && l == labels) {
                     wakes.add_all(keys, &Cause::default());
                 }
             }
@@ -346,29 +348,26 @@ impl Inner {
 
     fn replace_dependencies(&mut self, key: &Key, outcome: &Outcome) {
         let ledger = self.ledgers.entry(key.clone()).or_default();
-        let watched: Vec<Gvk> = outcome.watched.iter().cloned().collect();
-        for gvk in &watched {
-            *self.users.entry(gvk.clone()).or_default() += 1;
-        }
+        let users = &mut self.users;
+        let watched = outcome.watched.iter().map(|gvk| use_kind(users, gvk));
+        let watched = watched.collect();
         for gvk in std::mem::replace(&mut ledger.watched, watched) {
             release(&mut self.users, &gvk);
         }
-        if ledger.depends_on.iter().eq(&outcome.depends_on) {
+        // Blueprints are found by label, not by who asked: everybody did.
+        let found_by = || {
+            let all = outcome.depends_on.iter();
+            all.filter(|on| !matches!(on, Dependency::Blueprints(_)))
+        };
+        if ledger.depends_on.iter().map(|on| &**on).eq(found_by()) {
             return;
         }
-        // Blueprints are found by label, not by who asked: everybody did.
-        let on: Vec<Dependency> = outcome.depends_on.iter().cloned().collect();
-        for old in std::mem::replace(&mut ledger.depends_on, on) {
-            remove_dependent(&mut self.dependents, &old, key);
+        let dependents = &mut self.dependents;
+        for old in std::mem::take(&mut ledger.depends_on) {
+            remove_dependent(dependents, &old, key);
         }
-        for new in &outcome.depends_on {
-            if !matches!(new, Dependency::Blueprints(_)) {
-                self.dependents
-                    .entry(new.clone())
-                    .or_default()
-                    .insert(key.clone());
-            }
-        }
+        let added = found_by().map(|on| add_dependent(dependents, on, key));
+        ledger.depends_on = added.collect();
     }
 
     fn replace_missing(&mut self, key: &Key, missing: BTreeSet<Arc<str>>) {
@@ -410,8 +409,33 @@ fn release(users: &mut HashMap<Gvk, usize>, gvk: &Gvk) {
     }
 }
 
+/// Counts one more user of a kind; returns the copy that all of them share.
+fn use_kind(users: &mut HashMap<Gvk, usize>, gvk: &Gvk) -> Gvk {
+    let shared = users.get_key_value(gvk).map_or(gvk, |(shared, _)| shared);
+    let shared = shared.clone();
+    *users.entry(shared.clone()).or_default() += 1;
+    shared
+}
+
+/// Enters a key; returns the copy of the dependency that all dependents share.
+fn add_dependent(
+    dependents: &mut BTreeMap<Arc<Dependency>, HashSet<Key>>,
+    on: &Dependency,
+    key: &Key,
+) -> Arc<Dependency> {
+    let shared = match dependents.get_key_value(on) {
+        Some((shared, _)) => Arc::clone(shared),
+        None => Arc::new(on.clone()),
+    };
+    dependents
+        .entry(Arc::clone(&shared))
+        .or_default()
+        .insert(key.clone());
+    shared
+}
+
 fn remove_dependent(
-    dependents: &mut BTreeMap<Dependency, HashSet<Key>>,
+    dependents: &mut BTreeMap<Arc<Dependency>, HashSet<Key>>,
     on: &Dependency,
     key: &Key,
 ) {

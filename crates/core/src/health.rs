@@ -136,7 +136,7 @@ fn condition_message(found: &ConditionRow) -> String {
 
 fn field_message(field: &HealthField, row: &Row) -> String {
     let print = |path: &str| match path_of(row, path) {
-        Some(Evaluated::Value(value)) => Some(go::display_decoded(value)),
+        Some(Evaluated::Value(value)) => Some(go::display_decoded(&value.value())),
         _ => None,
     };
     let value = print(field.requirement.path().as_str())
@@ -164,7 +164,7 @@ fn path_of<'a>(row: &'a Row, path: &str) -> Option<&'a Evaluated> {
 /// Evaluates a requirement; `None` when the path cannot be evaluated.
 fn holds(requirement: &FieldRequirement, row: &Row) -> Option<bool> {
     match path_of(row, requirement.path().as_str())? {
-        Evaluated::Value(value) => requirement.holds(Some(value)).ok(),
+        Evaluated::Value(value) => requirement.holds(Some(&value.value())).ok(),
         Evaluated::Missing(_) if requirement.operator() == "DoesNotExist" => Some(true),
         _ => None,
     }

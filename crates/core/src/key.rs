@@ -1,13 +1,18 @@
 //! Names of things: kinds, objects, service accounts, and how a kind is served.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-/// A group, version and kind.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Gvk {
+/// A group, version and kind; one pointer wide, and cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Gvk(Arc<GvkParts>);
+
+/// What a [`Gvk`] names.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GvkParts {
     /// API group; empty for the core group.
     pub group: Arc<str>,
     /// Version within the group.
@@ -16,17 +21,31 @@ pub struct Gvk {
     pub kind: Arc<str>,
 }
 
+impl Deref for Gvk {
+    type Target = GvkParts;
+
+    fn deref(&self) -> &GvkParts {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Gvk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
 impl Gvk {
     /// Splits an `apiVersion` and joins it with `kind`.
     ///
     /// Shape: `v1` is the core group; of `a/b` the part before the first slash is the group.
     pub fn new(api_version: &str, kind: &str) -> Self {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        Self {
+        Self(Arc::new(GvkParts {
             group: group.into(),
             version: version.into(),
             kind: kind.into(),
-        }
+        }))
     }
 
     /// Reads `apiVersion` and `kind` of an object; `None` when either is absent or empty.

@@ -101,7 +101,7 @@ struct Failure {
 
 fn at(row: &Row, path: &str) -> Result<Value, Failure> {
     match row.result(&Expression::Path(path.into())) {
-        Some(Evaluated::Value(value)) => Ok(value.clone()),
+        Some(Evaluated::Value(value)) => Ok(value.value()),
         Some(Evaluated::Missing(text)) => Err(Failure {
             missing: true,
             text: text.to_string(),

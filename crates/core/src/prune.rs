@@ -277,10 +277,7 @@ pub(crate) fn victims(
 ) -> Vec<Victim> {
     let mut found: BTreeMap<ObjectKey, Victim> = BTreeMap::new();
     for row in rows.iter().filter(|row| is_stamped_for(row, owner_uid)) {
-        let resource = row
-            .labels
-            .get(label::RESOURCE_NAME)
-            .map(ToString::to_string);
+        let resource = row.labels.get(label::RESOURCE_NAME).map(str::to_owned);
         let resource = resource.unwrap_or_default();
         if needed.uids.contains(&row.uid) || needed.keys.contains(&row.key) {
             continue;

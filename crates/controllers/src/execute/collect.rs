@@ -62,10 +62,9 @@ impl Executor {
     }
 
     async fn delete_abandoned(&self, turn: &Turn, row: &Row) -> Next {
-        let account = row
-            .account
-            .clone()
-            .unwrap_or_else(|| ServiceAccountKey::new(&turn.key.namespace, "default"));
+        let account = row.account.as_deref().cloned();
+        let account =
+            account.unwrap_or_else(|| ServiceAccountKey::new(&turn.key.namespace, "default"));
         let who = account.clone();
         let mut notes = Notes::default();
         let deleted = self.delete(turn, &row.key, &row.uid, account, &mut notes);

@@ -19,7 +19,7 @@ pub(super) type Abandoned = BTreeMap<Key, BTreeSet<Arc<str>>>;
 
 /// The key of the owner that an object's labels name.
 fn owner_in_labels(row: &Row) -> Option<Key> {
-    let label = |key: &str| row.labels.get(key).cloned();
+    let label = |key: &str| row.labels.get(key).map(Arc::from);
     let of = |kind, name: &str, namespace: &str| {
         Some(Key {
             kind,

@@ -1,90 +1,107 @@
-//! One copy of each text that many rows share.
+//! One copy of what many rows and owners share.
 //!
-//! Of a row's texts only its name, uid, version and stamp are its own; kinds, namespaces, labels, owners, owned fields
-//! and the words of conditions are those of many others.
+//! Of a row only its name, uid, version and stamp are its own; kind, namespace, controller, labels, owned fields and
+//! the results of expressions are those of others too.
 //!
-//! Bound: what no row holds any more is dropped with each sweep.
+//! Bound: what is not shared is dropped with each sweep.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use carto_core::key::Gvk;
-use carto_core::row::{Evaluated, Row};
+use carto_core::key::{Gvk, ServiceAccountKey};
+use carto_core::row::{ConditionRow, Controller, Evaluated, Row};
 
-/// The shared texts.
+/// The shared parts.
 #[derive(Default)]
-pub(super) struct Interner(Mutex<HashSet<Arc<str>>>);
+pub(super) struct Interner(Mutex<Pools>);
 
-struct Pool<'a>(&'a mut HashSet<Arc<str>>);
+#[derive(Default)]
+struct Pools {
+    kinds: HashSet<Gvk>,
+    texts: Pool<str>,
+    controllers: Pool<Controller>,
+    accounts: Pool<ServiceAccountKey>,
+    conditions: Pool<ConditionRow>,
+}
+
+struct Pool<T: ?Sized>(HashSet<Arc<T>>);
+
+impl<T: ?Sized> Default for Pool<T> {
+    fn default() -> Self {
+        Self(HashSet::new())
+    }
+}
 
 impl Interner {
     /// Makes a row share what it can.
     pub(super) fn share(&self, row: &mut Row) {
-        let mut texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut pool = Pool(&mut texts);
-        let Gvk {
-            group,
-            version,
-            kind,
-        } = &mut row.key.gvk;
-        for text in [group, version, kind] {
-            pool.share(text);
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pools = &mut *pools;
+        if let Some(kind) = pools.kinds.get(&row.key.gvk) {
+            row.key.gvk = kind.clone();
+        } else {
+            pools.kinds.insert(row.key.gvk.clone());
         }
-        if let Some(namespace) = &mut row.key.namespace {
-            pool.share(namespace);
+        let texts = &mut pools.texts;
+        for text in row.key.namespace.iter_mut().chain(row.labels.entries_mut()) {
+            texts.share(text);
         }
         if let Some(controller) = &mut row.controller {
-            let parts = [
-                &mut controller.uid,
-                &mut controller.api_version,
-                &mut controller.kind,
-                &mut controller.name,
-            ];
-            for text in parts {
-                pool.share(text);
+            if let Some(new) = Arc::get_mut(controller) {
+                texts.share(&mut new.api_version);
+                texts.share(&mut new.kind);
             }
+            pools.controllers.share(controller);
         }
-        let labels = std::mem::take(&mut row.labels);
-        row.labels = labels
-            .into_iter()
-            .map(|(mut name, mut value)| {
-                pool.share(&mut name);
-                pool.share(&mut value);
-                (name, value)
-            })
-            .collect::<BTreeMap<_, _>>();
-        if let Some(results) = Arc::get_mut(&mut row.results) {
-            for result in results {
-                match result {
-                    Evaluated::Missing(text) | Evaluated::Error(text) => pool.share(text),
-                    Evaluated::Condition(condition) => {
-                        pool.share(&mut condition.status);
-                        pool.share(&mut condition.message);
-                    }
-                    Evaluated::Value(_) | Evaluated::NoCondition => {}
-                }
+        if let Some(account) = &mut row.account {
+            pools.accounts.share(account);
+        }
+        for fields in [&mut row.owned, &mut row.settled].into_iter().flatten() {
+            texts.share(fields.text_mut());
+        }
+        for result in &mut row.results {
+            match result {
+                Evaluated::Missing(text) | Evaluated::Error(text) => texts.share(text),
+                Evaluated::Condition(condition) => pools.conditions.share(condition),
+                Evaluated::Value(value) => value
+                    .text_mut()
+                    .into_iter()
+                    .for_each(|text| texts.share(text)),
+                Evaluated::NoCondition => {}
             }
-        }
-        // Objects of one template own the same fields.
-        for text in [&mut row.owned, &mut row.settled].into_iter().flatten() {
-            pool.share(text);
         }
     }
 
-    /// Drops what nobody holds any more.
+    /// Replaces texts by the shared ones.
+    pub(super) fn share_texts<'a>(&self, texts: impl Iterator<Item = &'a mut Arc<str>>) {
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.for_each(|text| pools.texts.share(text));
+    }
+
+    /// Drops what is not shared.
     pub(super) fn sweep(&self) {
-        let mut texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        texts.retain(|text| Arc::strong_count(text) > 1);
-        texts.shrink_to_fit();
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Kinds are few, and rows of one come again.
+        pools.texts.sweep();
+        pools.controllers.sweep();
+        pools.accounts.sweep();
+        pools.conditions.sweep();
     }
 }
 
-impl Pool<'_> {
-    fn share(&mut self, text: &mut Arc<str>) {
-        if let Some(shared) = self.0.get(&**text) {
-            *text = Arc::clone(shared);
+impl<T: ?Sized + Eq + Hash> Pool<T> {
+    fn share(&mut self, one: &mut Arc<T>) {
+        if let Some(shared) = self.0.get(&**one) {
+            *one = Arc::clone(shared);
         } else {
-            self.0.insert(Arc::clone(text));
+            self.0.insert(Arc::clone(one));
         }
+    }
+
+    /// What only one holds costs no more when it is its own.
+    fn sweep(&mut self) {
+        self.0.retain(|one| Arc::strong_count(one) > 2);
+        self.0.shrink_to_fit();
     }
 }

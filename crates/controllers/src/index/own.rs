@@ -80,7 +80,7 @@ pub(crate) struct OwnObject {
     name: Name,
     uid: Arc<str>,
     version: Arc<str>,
-    labels: Vec<(Arc<str>, Arc<str>)>,
+    labels: Box<[(Arc<str>, Arc<str>)]>,
     body: Body,
     /// What its status says was stamped, until the index has taken note.
     stamped: Vec<Stamped>,
@@ -167,6 +167,19 @@ impl OwnObject {
                 Own::Template(kind) => Body::Template(Arc::new(Template::read(kind, &object))),
             },
         })
+    }
+
+    /// The texts that other objects have too.
+    pub(super) fn shared_texts(&mut self) -> impl Iterator<Item = &mut Arc<str>> {
+        let selected = match &mut self.body {
+            Body::Owner { selected, .. } => selected.as_mut(),
+            Body::Blueprint { .. } | Body::Template(_) | Body::RunTemplate(_) => None,
+        };
+        let labels = self.labels.iter_mut();
+        let labels = labels.flat_map(|(name, value)| [name, value]);
+        std::iter::once(&mut self.name.0)
+            .chain(labels)
+            .chain(selected)
     }
 
     pub(super) fn uid(&self) -> Arc<str> {
@@ -557,7 +570,10 @@ impl Index {
     }
 
     /// Takes in a list of one of our kinds.
-    pub(crate) fn own_listed(&self, own: Own, begun: u64, objects: Vec<OwnObject>) {
+    pub(crate) fn own_listed(&self, own: Own, begun: u64, mut objects: Vec<OwnObject>) {
+        for object in &mut objects {
+            self.interner.share_texts(object.shared_texts());
+        }
         self.change(|inner, wakes| {
             let cause = Cause::default();
             let mut listed = HashSet::with_capacity(objects.len());
@@ -573,7 +589,8 @@ impl Index {
     }
 
     /// Takes in one event.
-    pub(crate) fn own_seen(&self, object: OwnObject, read_at: Instant) {
+    pub(crate) fn own_seen(&self, mut object: OwnObject, read_at: Instant) {
+        self.interner.share_texts(object.shared_texts());
         let mark = Mark {
             uid: object.uid(),
             version: number(&object.version),

@@ -231,7 +231,7 @@ impl Inner {
         }
         self.epoch += 1;
         // Only refused owners are in these entries: a handful, whatever the size of the cluster.
-        let concerned = self.dependents.iter().filter(|(on, _)| match on {
+        let concerned = self.dependents.iter().filter(|(on, _)| match &***on {
             Dependency::Permissions(account) => {
                 subjects.contains(&Subject::Everybody)
                     || subjects.contains(&Subject::Namespace(Arc::clone(&account.namespace)))

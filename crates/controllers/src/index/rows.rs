@@ -195,8 +195,8 @@ impl Inner {
             {
                 let key = Key {
                     kind,
-                    namespace: Arc::clone(namespace),
-                    name: Arc::clone(name),
+                    namespace: namespace.into(),
+                    name: name.into(),
                 };
                 if self.own.document(&key).is_some() {
                     wakes.add(&key, cause);

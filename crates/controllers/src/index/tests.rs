@@ -3,10 +3,8 @@
     reason = "objects are written where they are used"
 )]
 
-use std::collections::BTreeMap;
-
 use carto_core::realize::{self, Index as _};
-use carto_core::row::{Controller, Evaluated, Expression, Expressions};
+use carto_core::row::{Controller, Evaluated, Expression, Expressions, OwnedFields};
 use serde_json::json;
 
 use super::*;
@@ -97,13 +95,13 @@ fn row(name: &str, version: u64, owner: &str) -> Row {
         generation: None,
         created: None,
         deleting: false,
-        controller: Some(Controller {
+        controller: Some(Arc::new(Controller {
             uid: format!("uid-{owner}").into(),
             api_version: "carto.run/v1alpha1".into(),
             kind: "Workload".into(),
             name: owner.into(),
-        }),
-        labels: BTreeMap::from([("carto.run/resource-name".into(), "r".into())]),
+        })),
+        labels: [("carto.run/resource-name", "r")].into_iter().collect(),
         account: None,
         stamp_digest: None,
         owned: None,
@@ -111,14 +109,23 @@ fn row(name: &str, version: u64, owner: &str) -> Row {
         has_values: true,
         legacy: false,
         expressions: Expressions::default(),
-        results: Arc::new([]),
+        results: Box::default(),
     }
+}
+
+/// Some owned fields.
+fn owned() -> OwnedFields {
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "uid": "u", "managedFields": [
+        {"manager": "carto", "operation": "Apply", "fieldsV1": {"f:data": {"f:x": {}}}}
+    ]}});
+    let row = Row::extract_metadata(&object).unwrap();
+    row.owned.unwrap()
 }
 
 fn with_output(row: Row, value: &str) -> Row {
     Row {
         expressions: [Expression::Path("data.x".into())].into_iter().collect(),
-        results: Arc::new([Evaluated::Value(json!(value))]),
+        results: Box::new([Evaluated::Value((&json!(value)).into())]),
         ..row
     }
 }
@@ -198,8 +205,9 @@ async fn an_old_event_does_not_undo_a_reply() {
 
 #[tokio::test(start_paused = true)]
 async fn what_only_the_writer_knows_survives_its_echo_in_any_order() {
+    let owned = owned();
     let settled = |row: Row| Row {
-        settled: Some("d".into()),
+        settled: Some(owned.clone()),
         ..row
     };
     let index = two_workloads().await;
@@ -211,7 +219,7 @@ async fn what_only_the_writer_knows_survives_its_echo_in_any_order() {
     index.written_through(&key("b"), settled(row("third", 8, "b")));
     for (name, version) in [("first", "6"), ("second", "7"), ("third", "9")] {
         let row = known(&index, name).unwrap();
-        assert_eq!(row.settled.as_deref(), Some("d"), "{name}");
+        assert_eq!(row.settled.as_ref(), Some(&owned), "{name}");
         assert_eq!(&*row.resource_version, version);
     }
 }

@@ -147,7 +147,7 @@ impl Mutable {
             .controller
             .as_ref()
             .is_none_or(|owner| *owner.uid == *env.owner_uid);
-        let changes = || row.stamp_digest.as_deref() != Some(&self.sealed.digest);
+        let changes = || !row.carries(&self.sealed.digest);
         let tells = || row.has_values || changes() || self.is_as_sent(row);
         !ours || (row.covers(&self.expressions) && !row.legacy && tells())
     }
@@ -169,7 +169,7 @@ impl Mutable {
         if row.legacy {
             return Ok(self.take_over(env));
         }
-        if row.stamp_digest.as_deref() != Some(&self.sealed.digest) {
+        if !row.carries(&self.sealed.digest) {
             return self.apply(env, Purpose::Change, true);
         }
         if self.is_as_sent(&row) {
@@ -189,13 +189,13 @@ impl Mutable {
 
     /// Reports whether all that was sent is still ours: whoever changes a field takes it from us.
     fn is_as_sent(&self, row: &Row) -> bool {
-        let Some(owned) = row.owned.as_deref() else {
+        let Some(owned) = &row.owned else {
             return false;
         };
-        if row.settled.as_deref() == Some(owned) {
+        if row.settled.as_ref() == Some(owned) {
             return true;
         }
-        let Ok(fields) = serde_json::from_str(owned) else {
+        let Some(fields) = owned.to_value(row.controller_uid()) else {
             return false;
         };
         managed::owns(

@@ -169,7 +169,7 @@ impl Run {
             let has = |(key, value): &(String, String)| {
                 row.labels
                     .get(key.as_str())
-                    .is_some_and(|found| **found == *value.as_str())
+                    .is_some_and(|found| found == value)
             };
             row.key.gvk == self.gvk && self.purpose.family.iter().all(has)
         });
@@ -183,7 +183,7 @@ impl Run {
 
     fn find(&mut self, env: &Env<'_>) -> Next {
         let digest = self.sealed.digest.as_str();
-        let ours = |row: &&Arc<Row>| !row.deleting && row.stamp_digest.as_deref() == Some(digest);
+        let ours = |row: &&Arc<Row>| !row.deleting && row.carries(digest);
         if let Some(row) = self.siblings.iter().find(ours) {
             return Ok(self.done(row.clone(), Change::None));
         }
@@ -253,7 +253,7 @@ impl Run {
     fn verified(&mut self, env: &Env<'_>, objects: &[Value]) -> Next {
         self.siblings = self.family(self.rows(env, objects));
         let digest = self.sealed.digest.as_str();
-        let ours = |row: &&Arc<Row>| row.stamp_digest.as_deref() == Some(digest);
+        let ours = |row: &&Arc<Row>| row.carries(digest);
         let failure = self
             .pending
             .take()

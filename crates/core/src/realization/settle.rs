@@ -338,12 +338,9 @@ fn is_run_of(template: &Template, row: &Row) -> bool {
     let has = |key: &str, value: &str| {
         row.labels
             .get(key)
-            .is_none_or(|found| found.is_empty() || **found == *value)
+            .is_none_or(|found| found.is_empty() || found == value)
     };
-    let lifecycle = row
-        .labels
-        .get(label::TEMPLATE_LIFECYCLE)
-        .map(|found| &**found);
+    let lifecycle = row.labels.get(label::TEMPLATE_LIFECYCLE);
     has(label::TEMPLATE_KIND, template.kind.name())
         && has(label::CLUSTER_TEMPLATE_NAME, &template.name)
         && lifecycle != Some("mutable")

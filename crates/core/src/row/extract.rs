@@ -1,19 +1,21 @@
 //! Reading a row out of a live object.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use carto_merge::managed;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Compiled, ConditionRow, Controller, Evaluated, Expression, Expressions, Row};
+use super::expressions::Compiled;
+use super::{
+    ConditionRow, Controller, Evaluated, Expression, Expressions, Json, Labels, OwnedFields, Row,
+    StampDigest,
+};
 use crate::condition;
 use crate::digest;
 use crate::json;
 use crate::key::{ObjectKey, ServiceAccountKey};
 use crate::realize::FIELD_MANAGER;
-use crate::words::{LABEL_PREFIX, SERVICE_ACCOUNT};
+use crate::words::SERVICE_ACCOUNT;
 
 /// The field manager of the original: its binary's name.
 pub(crate) const LEGACY_MANAGER: &str = "cartographer";
@@ -47,25 +49,27 @@ impl Row {
         }
         let created: Option<Timestamp> =
             json::text(metadata, &["creationTimestamp"]).and_then(|text| text.parse().ok());
+        let controller = controller(metadata);
+        let controller_uid = controller.as_ref().map(|controller| &*controller.uid);
         Some(Self {
+            owned: OwnedFields::read(object, controller_uid),
             key: ObjectKey::of(object)?,
             uid,
             resource_version: arc("resourceVersion"),
             generation: json::at(metadata, &["generation"]).and_then(Value::as_i64),
             created,
             deleting: json::text(metadata, &["deletionTimestamp"]).is_some(),
-            controller: controller(metadata),
-            labels: carto_labels(metadata),
+            controller: controller.map(Arc::new),
+            labels: Labels::read(metadata),
             account: json::text(metadata, &["annotations", SERVICE_ACCOUNT])
-                .and_then(ServiceAccountKey::parse),
-            stamp_digest: digest::carried(object).map(Arc::from),
-            owned: managed::applied_fields(object, FIELD_MANAGER)
-                .map(|fields| fields.to_string().into()),
+                .and_then(ServiceAccountKey::parse)
+                .map(Arc::new),
+            stamp_digest: digest::carried(object).map(StampDigest::read),
             settled: None,
             has_values: false,
             legacy: is_legacy(metadata) && digest::carried(object).is_none(),
             expressions: Expressions::default(),
-            results: Arc::default(),
+            results: Box::default(),
         })
     }
 
@@ -81,7 +85,7 @@ impl Row {
 fn evaluate(object: &Value, one: &Compiled) -> Evaluated {
     match (&one.expression, &one.path) {
         (_, Some(path)) => match path.evaluate(object) {
-            Ok(value) => Evaluated::Value(value.into_owned()),
+            Ok(value) => Evaluated::Value(Json::from(&*value)),
             Err(error) if error.is_missing() => Evaluated::Missing(error.to_string().into()),
             Err(error) => Evaluated::Error(error.to_string().into()),
         },
@@ -89,10 +93,10 @@ fn evaluate(object: &Value, one: &Compiled) -> Evaluated {
             let conditions = json::list(object, &["status", "conditions"]);
             match condition::find(conditions, text) {
                 None => Evaluated::NoCondition,
-                Some(found) => Evaluated::Condition(ConditionRow {
+                Some(found) => Evaluated::Condition(Arc::new(ConditionRow {
                     status: json::string(found, &["status"]).into(),
                     message: json::string(found, &["message"]).into(),
-                }),
+                })),
             }
         }
     }
@@ -110,17 +114,6 @@ fn controller(metadata: &Value) -> Option<Controller> {
         kind: part("kind"),
         name: part("name"),
     })
-}
-
-fn carto_labels(metadata: &Value) -> BTreeMap<Arc<str>, Arc<str>> {
-    let Some(labels) = metadata.get("labels").and_then(Value::as_object) else {
-        return BTreeMap::new();
-    };
-    let ours = labels
-        .iter()
-        .filter(|(key, _)| key.starts_with(LABEL_PREFIX));
-    ours.filter_map(|(key, value)| Some((key.as_str().into(), value.as_str()?.into())))
-        .collect()
 }
 
 fn is_legacy(metadata: &Value) -> bool {

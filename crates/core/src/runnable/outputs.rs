@@ -23,7 +23,7 @@ pub(crate) fn read(
     let same_template = |row: &&Row| {
         row.labels
             .get(label::RUN_TEMPLATE_NAME)
-            .is_some_and(|name| **name == *template.name)
+            .is_some_and(|name| *name == *template.name)
     };
     let good = |row: &&Row| health::succeeded(row).is_some_and(|found| &*found.status == "True");
     let siblings = applied
@@ -37,7 +37,7 @@ pub(crate) fn read(
     let mut outputs = Map::new();
     for (name, path) in &template.outputs {
         let value = match source.result(&Expression::Path(path.as_str().into())) {
-            Some(Evaluated::Value(value)) => value.clone(),
+            Some(Evaluated::Value(value)) => value.value(),
             Some(Evaluated::Missing(text) | Evaluated::Error(text)) => {
                 return Err(format!("failed to evaluate path [{path}]: {text}"));
             }

@@ -1,0 +1,62 @@
+//! The stamp digest that an object carries.
+
+use std::sync::Arc;
+
+/// Annotation `carto.run/stamp-digest`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StampDigest(Form);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
+    /// A SHA-256, which was written in lower case.
+    Sha256([u8; 32]),
+    /// Whatever somebody else wrote there.
+    Other(Arc<str>),
+}
+
+impl StampDigest {
+    pub(super) fn read(text: &str) -> Self {
+        Self(sha256(text).map_or_else(|| Form::Other(text.into()), Form::Sha256))
+    }
+
+    /// Reports whether it reads so.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        *self == Self::read(text)
+    }
+}
+
+/// Reads what [`crate::digest::stamp`] writes.
+fn sha256(text: &str) -> Option<[u8; 32]> {
+    let digit = |character: u8| match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != 32 || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_text_is_the_digest() {
+        let text = "645ecb95efacc9eebb0f10317a4cc8151ab5d89ebd81e9e438777ca88d3a9d04";
+        let digest = StampDigest::read(text);
+        assert!(digest.is(text));
+        assert!(!digest.is(&text.to_uppercase()));
+        assert!(!digest.is(&text[..62]));
+        assert!(!digest.is(&text.replace('6', "7")));
+        assert!(!StampDigest::read("").is(text));
+        assert!(StampDigest::read("mine").is("mine"));
+        assert!(StampDigest::read(&text.to_uppercase()).is(&text.to_uppercase()));
+    }
+}
