@@ -116,7 +116,7 @@ impl Executor {
         let key = &turn.key;
         let began = self.index.moment();
         let collected = self.collect(turn).await;
-        let Some((json, _)) = self.index.owner(key) else {
+        let Some(json) = self.index.owner(key) else {
             self.index.forget_if_gone(key);
             return collected;
         };
@@ -146,7 +146,7 @@ impl Executor {
     async fn think_through(
         &self,
         turn: &Turn,
-        json: Arc<[u8]>,
+        json: Vec<u8>,
         notes: &mut Notes,
     ) -> Result<(Arc<Value>, Box<Outcome>), Broken> {
         let (begin, kind) = (Arc::clone(&self.begin), turn.key.kind);

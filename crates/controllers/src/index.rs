@@ -23,6 +23,7 @@ use crate::key::{Key, Kind};
 use crate::queue::{Cause, Mark, Queue};
 
 mod abandoned;
+mod document;
 mod intern;
 mod own;
 mod rights;
@@ -152,9 +153,10 @@ impl Index {
 
     // ---- passes ----
 
-    /// The object of a key, without managed fields, and its uid; `None` when it is gone.
-    pub(crate) fn owner(&self, key: &Key) -> Option<(Arc<[u8]>, Arc<str>)> {
-        self.read().own.document(key)
+    /// The object of a key as JSON, without managed fields; `None` when it is gone.
+    pub(crate) fn owner(&self, key: &Key) -> Option<Vec<u8>> {
+        let document = self.read().own.document(key)?;
+        Some(document.json())
     }
 
     /// The moment now, for a pass that begins; hand it to [`Index::pass_ended`].
@@ -168,7 +170,7 @@ impl Index {
     /// Returns whether a refusal may still be the authorizer's delay.
     pub(crate) fn pass_ended(&self, key: &Key, end: PassEnd<'_>, now: Instant) -> bool {
         self.change(|inner, wakes| {
-            if inner.own.document(key).is_none() {
+            if !inner.own.contains(key) {
                 inner.forget_key(key);
                 return false;
             }

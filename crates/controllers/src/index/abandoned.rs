@@ -120,7 +120,7 @@ impl Index {
     /// Forgets what passes over a key left behind if there is no such object any more.
     pub(crate) fn forget_if_gone(&self, key: &Key) {
         let mut inner = self.write();
-        if inner.own.document(key).is_none() {
+        if !inner.own.contains(key) {
             inner.forget_key(key);
         }
     }

@@ -10,6 +10,7 @@ use carto_query::labels::{self, Labels};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::document::Document;
 use super::shelf::{Name, Put, Shelf, Versioned, number};
 use super::{Flavor, Index, Inner, Wakes, blueprint_kind, on_template};
 use crate::key::{Key, Kind};
@@ -88,9 +89,8 @@ pub(crate) struct OwnObject {
 
 #[derive(Clone, Debug)]
 enum Body {
-    /// Many, and read once per pass: as JSON text.
     Owner {
-        json: Arc<[u8]>,
+        document: Document,
         /// The name of the blueprint that its status refers to.
         selected: Option<Arc<str>>,
     },
@@ -153,9 +153,7 @@ impl OwnObject {
                 Own::Owner(_) => Body::Owner {
                     selected: text(&object, "/status/supplyChainRef/name")
                         .or_else(|| text(&object, "/status/deliveryRef/name")),
-                    json: serde_json::to_vec(&object)
-                        .expect("a JSON value can always be written")
-                        .into(),
+                    document: Document::write(&object),
                 },
                 Own::Blueprint(kind) => Body::Blueprint {
                     model: Arc::new(Blueprint::read(kind, &object)),
@@ -323,16 +321,16 @@ impl OwnKinds {
         self.shelves.get(&Own::of(key.kind))?.get(&name_of(key))
     }
 
-    pub(super) fn document(&self, key: &Key) -> Option<(Arc<[u8]>, Arc<str>)> {
-        let object = self.get(key)?;
-        let json = match &object.body {
-            Body::Owner { json, .. } => Arc::clone(json),
-            Body::Blueprint { tree, .. } => serde_json::to_vec(&**tree)
-                .expect("a JSON value can always be written")
-                .into(),
-            Body::Template(_) | Body::RunTemplate(_) => return None,
-        };
-        Some((json, Arc::clone(&object.uid)))
+    pub(super) fn contains(&self, key: &Key) -> bool {
+        self.get(key).is_some()
+    }
+
+    pub(super) fn document(&self, key: &Key) -> Option<Document> {
+        match &self.get(key)?.body {
+            Body::Owner { document, .. } => Some(document.clone()),
+            Body::Blueprint { tree, .. } => Some(Document::write(tree)),
+            Body::Template(_) | Body::RunTemplate(_) => None,
+        }
     }
 
     fn template_object(&self, kind: TemplateKind, name: &str) -> Option<&OwnObject> {

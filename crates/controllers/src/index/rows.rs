@@ -198,7 +198,7 @@ impl Inner {
                     namespace: namespace.into(),
                     name: name.into(),
                 };
-                if self.own.document(&key).is_some() {
+                if self.own.contains(&key) {
                     wakes.add(&key, cause);
                 }
             }
