@@ -7,6 +7,8 @@ use carto_core::realize::{self, Index as _};
 use carto_core::row::{Controller, Evaluated, Expression, Expressions, OwnedFields};
 use serde_json::json;
 
+mod memory;
+
 use super::*;
 
 fn index() -> Index {
