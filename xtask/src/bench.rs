@@ -10,6 +10,7 @@
 mod chain;
 mod fleet;
 mod hop;
+mod memory;
 mod process;
 mod report;
 mod runner;
@@ -28,6 +29,8 @@ pub(crate) enum Bench {
     Hop(hop::Args),
     /// Many owners at once: time to converge, requests and writes, idle, restart, idle passes.
     Scale(scale::Args),
+    /// What a stamped object and an owner take of the controllers' memory.
+    Memory(memory::Args),
     /// The controllers alone, for the other benchmarks: answers each line with its counters.
     #[command(hide = true)]
     Controllers {
@@ -75,6 +78,7 @@ pub(crate) fn run(bench: Bench) -> anyhow::Result<()> {
         match bench {
             Bench::Hop(args) => hop::run(args).await,
             Bench::Scale(args) => scale::run(args).await,
+            Bench::Memory(args) => memory::run(args).await,
             Bench::Controllers { kubeconfig } => runner::serve(&kubeconfig).await,
         }
     })

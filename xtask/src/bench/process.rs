@@ -11,13 +11,19 @@ pub(super) struct Usage {
     pub(super) cpu: Duration,
     /// Resident memory, in bytes.
     pub(super) resident_bytes: u64,
+    /// The most that was resident so far.
+    pub(super) peak_bytes: u64,
+    /// Of what is resident what is no part of a file, as the program itself is.
+    pub(super) anonymous_bytes: u64,
 }
 
 /// Reads the usage; zeros where there is no /proc.
 pub(super) fn usage() -> Usage {
     Usage {
         cpu: cpu().unwrap_or_default(),
-        resident_bytes: resident_bytes().unwrap_or_default(),
+        resident_bytes: status_bytes("VmRSS:").unwrap_or_default(),
+        peak_bytes: status_bytes("VmHWM:").unwrap_or_default(),
+        anonymous_bytes: status_bytes("RssAnon:").unwrap_or_default(),
     }
 }
 
@@ -29,9 +35,9 @@ fn cpu() -> Option<Duration> {
     Some(Duration::from_millis(ticks * 10))
 }
 
-fn resident_bytes() -> Option<u64> {
+fn status_bytes(name: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let line = status.lines().find(|line| line.starts_with(name))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib * 1024)
 }

@@ -140,6 +140,7 @@ async fn converge(
             mebi(after.usage.resident_bytes),
             "MiB",
         );
+        peak(report, &after, "resident memory of the controllers, peak");
     }
     Ok(())
 }
@@ -197,6 +198,7 @@ async fn restart(
         mebi(now.usage.resident_bytes),
         "MiB",
     );
+    peak(report, &now, "resident memory after a restart, peak");
     let grown = now
         .usage
         .resident_bytes
@@ -209,6 +211,10 @@ async fn restart(
         "KiB",
     );
     Ok(())
+}
+
+fn peak(report: &mut Report, counters: &Counters, name: &str) {
+    report.number(name, mebi(counters.usage.peak_bytes), "MiB");
 }
 
 /// Wakes every owner by a change that has no effect.
@@ -268,7 +274,7 @@ impl Per {
     }
 }
 
-fn mebi(bytes: u64) -> f64 {
+pub(super) fn mebi(bytes: u64) -> f64 {
     to_f64(bytes) / f64::from(1 << 20)
 }
 

@@ -91,7 +91,7 @@ impl Stage {
         .await?;
         let begin = Instant::now();
         loop {
-            match self.install_blueprint().await {
+            match self.install_blueprint(usize::MAX).await {
                 Ok(()) => return Ok(()),
                 // A real API server serves a new kind a moment after it is defined.
                 Err(error) if begin.elapsed() > Duration::from_secs(20) => return Err(error),
@@ -100,13 +100,19 @@ impl Stage {
         }
     }
 
-    async fn install_blueprint(&self) -> anyhow::Result<()> {
+    /// Applies the templates and the blueprint, of its resources so many.
+    pub(super) async fn install_blueprint(&self, resources: usize) -> anyhow::Result<()> {
         let one = ListParams::default().limit(1);
         for kind in ["BenchObject", "BenchOwner"] {
             let api = fleet::api(&self.client, Some("default"), kind);
             api.list(&one).await?;
         }
-        for object in self.chain.blueprint() {
+        for mut object in self.chain.blueprint() {
+            if let Some(all) = object.pointer_mut("/spec/resources")
+                && let Some(all) = all.as_array_mut()
+            {
+                all.truncate(resources);
+            }
             fleet::apply(&self.client, &object).await?;
         }
         Ok(())
@@ -141,6 +147,15 @@ impl Stage {
         if let Some(runner) = self.running.take() {
             runner.stop().await;
         }
+    }
+
+    /// Stops the controllers, if they run, as soon as they have nothing to do.
+    pub(super) async fn settle_and_stop(&mut self, patience: Duration) -> anyhow::Result<()> {
+        if self.running.is_some() {
+            self.settled(patience).await?;
+        }
+        self.stop().await;
+        Ok(())
     }
 
     /// The controllers' counters now.
