@@ -275,6 +275,13 @@ pub(crate) fn victims(
     needed: &Needed,
     rank: &BTreeMap<String, usize>,
 ) -> Vec<Victim> {
+    let stays = |entry: &Entry| !entry.is_leftover() && needed.resources.contains(&entry.name);
+    // Somebody may have changed the label that says for which resource an object is.
+    let kept: BTreeSet<&ObjectKey> = previous
+        .iter()
+        .filter(|entry| stays(entry))
+        .filter_map(|entry| Some(&entry.stamped.as_ref()?.key))
+        .collect();
     let mut found: BTreeMap<ObjectKey, Victim> = BTreeMap::new();
     for row in rows.iter().filter(|row| is_stamped_for(row, owner_uid)) {
         let resource = row.labels.get(label::RESOURCE_NAME).map(str::to_owned);
@@ -282,7 +289,7 @@ pub(crate) fn victims(
         if needed.uids.contains(&row.uid) || needed.keys.contains(&row.key) {
             continue;
         }
-        if needed.resources.contains(&resource) {
+        if needed.resources.contains(&resource) || kept.contains(&row.key) {
             continue;
         }
         let stamped = Stamped {
@@ -310,7 +317,7 @@ pub(crate) fn victims(
         if needed.keys.contains(&stamped.key) {
             continue;
         }
-        if !entry.is_leftover() && needed.resources.contains(&entry.name) {
+        if stays(entry) {
             continue;
         }
         let bare = Entry {

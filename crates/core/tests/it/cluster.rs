@@ -33,7 +33,12 @@ pub(crate) enum Fault {
     NotReached,
     /// The process dies before it.
     Crash,
+    /// Somebody else was faster, where the write says what it replaces; otherwise as not reached.
+    Conflict,
 }
+
+/// What begins the line of a request in the log that was not carried out.
+pub(crate) const REFUSED: &str = "refused: ";
 
 /// Everything the cluster is.
 pub(crate) struct State {
@@ -42,6 +47,8 @@ pub(crate) struct State {
     pub(crate) watches: BTreeMap<Gvk, Watch>,
     /// `(verb, kind)` that service accounts may not do.
     pub(crate) forbidden: BTreeSet<(String, String)>,
+    /// Whether accounts may do only what the roles and bindings of their namespace say.
+    pub(crate) rbac: bool,
     pub(crate) accounts: BTreeSet<ServiceAccountKey>,
     rows: BTreeMap<ObjectKey, Arc<Row>>,
     /// Templates as read, by the version they were read at.
@@ -53,6 +60,8 @@ pub(crate) struct State {
     versions: u64,
     /// How often an object of that key was created: uids must not depend on anything else.
     births: BTreeMap<ObjectKey, u32>,
+    /// Every object that ever was, in the order in which they first came.
+    order: Vec<ObjectKey>,
     seconds: i64,
     /// For how many more ends of passes the index hears nothing, and what it missed.
     deaf: u8,
@@ -64,6 +73,8 @@ pub(crate) struct State {
     /// Faults by the number of the request, counted from when they were set.
     pub(crate) faults: BTreeMap<usize, Fault>,
     pub(crate) requests: usize,
+    /// How many requests went wrong.
+    pub(crate) gone_wrong: usize,
     pub(crate) crashed: bool,
 }
 
@@ -96,6 +107,7 @@ impl Cluster {
                 .collect(),
             watches: BTreeMap::new(),
             forbidden: BTreeSet::new(),
+            rbac: false,
             accounts: BTreeSet::from([ServiceAccountKey::new("ns", "default")]),
             rows: BTreeMap::new(),
             templates: BTreeMap::new(),
@@ -107,10 +119,12 @@ impl Cluster {
             repairs: BTreeMap::new(),
             versions: 100,
             births: BTreeMap::new(),
+            order: Vec::new(),
             seconds: 0,
             log: Vec::new(),
             faults: BTreeMap::new(),
             requests: 0,
+            gone_wrong: 0,
             crashed: false,
         })))
     }
@@ -132,6 +146,54 @@ impl Cluster {
     /// Lets time pass.
     pub(crate) fn wait(&self, seconds: i64) {
         self.with(|state| state.seconds += seconds);
+    }
+
+    /// Applies an object on the server's side, as `kubectl apply` does.
+    pub(crate) fn user_apply(&self, object: &Value) {
+        let key = ObjectKey::of(object).expect("test objects have kind and name");
+        self.with(|state| {
+            let applied = state.merge(&key, object, "kubectl", true);
+            let (live, object, changed) = applied.expect("test objects can be applied");
+            if changed {
+                state.store(&key, live.as_ref(), object);
+            }
+        });
+    }
+
+    /// Deletes an object as a user does: with finalizers it stays.
+    pub(crate) fn user_delete(&self, key: &ObjectKey) {
+        self.with(|state| {
+            let uid = text(&state.objects[key], "/metadata/uid");
+            state.delete(key, &uid).expect("it is there");
+        });
+    }
+
+    /// Returns the `number`th object, from 1, whose name was generated so.
+    pub(crate) fn generated(&self, kind: &str, prefix: &str, number: usize) -> ObjectKey {
+        self.with(|state| {
+            let made = state
+                .order
+                .iter()
+                .filter(|key| &*key.gvk.kind == kind && key.name.starts_with(prefix));
+            let found = made.skip(number - 1).next();
+            found
+                .unwrap_or_else(|| panic!("there is no {kind}/{prefix}#{number}"))
+                .clone()
+        })
+    }
+
+    /// Writes the status that a pass came to. `None` when the process died.
+    pub(crate) fn write_status(&self, key: &ObjectKey, status: Value) -> Option<()> {
+        self.with(|state| {
+            match state.next_fault() {
+                Some(Fault::Crash) => return None,
+                Some(Fault::NotReached | Fault::Conflict) => {}
+                Some(Fault::LostReply | Fault::LostAndUnheard) | None => {
+                    state.set_status(key, status);
+                }
+            }
+            Some(())
+        })
     }
 
     /// Stores an object as a user with `kubectl` would; fields that are not given stay.
@@ -202,15 +264,12 @@ impl Cluster {
         });
     }
 
-    /// Returns how often each object of a kind was made, those that are gone included.
-    pub(crate) fn births(&self, kind: &str) -> Vec<(String, u32)> {
+    /// Returns how often each object was made, those that are gone included.
+    pub(crate) fn births(&self) -> Vec<(String, u32)> {
         self.with(|state| {
-            let of_kind = state
-                .births
-                .iter()
-                .filter(|(key, _)| &*key.gvk.kind == kind);
-            of_kind
-                .map(|(key, births)| (key.name.to_string(), *births))
+            let births = state.births.iter();
+            births
+                .map(|(key, births)| (key.to_string(), *births))
                 .collect()
         })
     }
@@ -264,15 +323,12 @@ impl Cluster {
                     Err(failure) => Reply::Failed(failure),
                 });
             }
-            let number = state.requests;
-            state.requests += 1;
-            let fault = state.faults.remove(&number);
-            match fault {
-                Some(Fault::Crash) => {
-                    state.crashed = true;
-                    None
+            match state.next_fault() {
+                Some(Fault::Crash) => None,
+                Some(Fault::Conflict) if matches!(request, Request::Patch { .. }) => {
+                    Some(Reply::Failed(modified()))
                 }
-                Some(Fault::NotReached) => Some(Reply::Failed(timeout())),
+                Some(Fault::NotReached | Fault::Conflict) => Some(Reply::Failed(timeout())),
                 Some(Fault::LostReply) => {
                     drop(state.perform(&request, false));
                     Some(Reply::Failed(timeout()))
@@ -282,7 +338,12 @@ impl Cluster {
                     drop(state.perform(&request, false));
                     Some(Reply::Failed(timeout()))
                 }
-                None => Some(state.perform(&request, true).unwrap_or_else(Reply::Failed)),
+                None => Some(state.perform(&request, true).unwrap_or_else(|failure| {
+                    if let Some(line) = state.log.last_mut() {
+                        line.insert_str(0, REFUSED);
+                    }
+                    Reply::Failed(failure)
+                })),
             }
         })
     }
@@ -306,6 +367,11 @@ fn timeout() -> ApiFailure {
         message: "timed out".into(),
         code: 0,
     }
+}
+
+fn modified() -> ApiFailure {
+    let text = "the object has been modified".to_owned();
+    failure(FailureKind::Conflict, 409, text)
 }
 
 fn failure(kind: FailureKind, code: u16, message: String) -> ApiFailure {
@@ -460,7 +526,15 @@ impl State {
             filter: &Filter::Everything,
         };
         let object = smd::update(&request, live.as_ref(), &object);
+        let metadata = &object["metadata"];
+        let held = metadata["finalizers"].as_array();
+        let held = held.is_some_and(|finalizers| !finalizers.is_empty());
+        let ends =
+            *key.gvk.group != *"carto.run" && !held && metadata.get("deletionTimestamp").is_some();
         self.store(&key, live.as_ref(), object);
+        if ends {
+            self.remove(&key);
+        }
         key
     }
 
@@ -470,6 +544,9 @@ impl State {
         if live.is_none() {
             let births = self.births.entry(key.clone()).or_default();
             *births += 1;
+            if *births == 1 {
+                self.order.push(key.clone());
+            }
             metadata["uid"] = format!("{}-{}-{births}", key.gvk.kind, key.name).into();
             metadata["creationTimestamp"] = self.time().into();
             metadata["generation"] = 1.into();
@@ -516,13 +593,11 @@ impl State {
     }
 
     fn may(&self, verb: &str, gvk: &Gvk, account: &ServiceAccountKey) -> Result<(), ApiFailure> {
-        if !self
-            .forbidden
-            .contains(&(verb.to_owned(), gvk.kind.to_string()))
-        {
+        let forbidden = (verb.to_owned(), gvk.kind.to_string());
+        let mapping = self.mapping(gvk)?;
+        if !self.forbidden.contains(&forbidden) && (!self.rbac || self.bound(verb, gvk, &mapping)) {
             return Ok(());
         }
-        let mapping = self.mapping(gvk)?;
         let message = format!(
             "{} is forbidden: User \"{}\" cannot {verb} resource \"{}\" in API group \"{}\" in \
              the namespace \"ns\"",
@@ -532,6 +607,45 @@ impl State {
             gvk.group
         );
         Err(failure(FailureKind::Forbidden, 403, message))
+    }
+
+    /// Whether a binding in place lets accounts do this. All bindings of a test are about the one
+    /// account of its namespace.
+    fn bound(&self, verb: &str, gvk: &Gvk, mapping: &Mapping) -> bool {
+        let of_kind = |kind: &'static str| {
+            let objects = self.objects.iter();
+            objects.filter(move |(key, _)| &*key.gvk.kind == kind)
+        };
+        let names = |list: &Value, name: &str| {
+            let list = list.as_array().into_iter().flatten();
+            list.into_iter().any(|one| one == name || one == "*")
+        };
+        of_kind("RoleBinding").any(|(binding, object)| {
+            let role = &object["roleRef"];
+            if role["kind"] == "ClusterRole" {
+                return role["name"] == "cluster-admin";
+            }
+            let mut roles = of_kind("Role")
+                .filter(|(key, _)| key.namespace == binding.namespace && role["name"] == *key.name);
+            roles.any(|(_, role)| {
+                let rules = role["rules"].as_array().into_iter().flatten();
+                rules.into_iter().any(|rule| {
+                    names(&rule["apiGroups"], &gvk.group)
+                        && names(&rule["resources"], &mapping.plural)
+                        && names(&rule["verbs"], verb)
+                })
+            })
+        })
+    }
+
+    /// Counts a request; returns what goes wrong with it.
+    fn next_fault(&mut self) -> Option<Fault> {
+        let number = self.requests;
+        self.requests += 1;
+        let fault = self.faults.remove(&number);
+        self.gone_wrong += usize::from(fault.is_some());
+        self.crashed |= fault == Some(Fault::Crash);
+        fault
     }
 
     fn not_found(&self, key: &ObjectKey) -> ApiFailure {
@@ -581,6 +695,9 @@ impl State {
                 self.log
                     .push(format!("apply {}/{}", key.gvk.kind, key.name));
                 self.may("patch", &key.gvk, account)?;
+                if !self.objects.contains_key(key) {
+                    self.may("create", &key.gvk, account)?;
+                }
                 if *purpose == Purpose::Repair {
                     *self.repairs.entry(key.clone()).or_default() += 1;
                 }
@@ -649,6 +766,28 @@ impl State {
         force: bool,
         heard: bool,
     ) -> Result<Reply, ApiFailure> {
+        let (live, object, changed) = self.merge(key, applied, "carto", force)?;
+        Self::check(&object)?;
+        let object = if changed {
+            self.store(key, live.as_ref(), object)
+        } else {
+            object
+        };
+        self.write_through(key, &object, heard);
+        Ok(Reply::Applied {
+            object,
+            created: live.is_none(),
+        })
+    }
+
+    /// Merges what is applied into what is there; returns that, the result, and whether it differs.
+    fn merge(
+        &self,
+        key: &ObjectKey,
+        applied: &Value,
+        manager: &str,
+        force: bool,
+    ) -> Result<(Option<Value>, Value, bool), ApiFailure> {
         let live = self.objects.get(key).cloned();
         let schema = Schema::deduced();
         let version = key.gvk.api_version();
@@ -661,7 +800,7 @@ impl State {
             versions: &versions,
             api_version: &version,
             kind: &key.gvk.kind,
-            manager: "carto",
+            manager,
             subresource: "",
             now: &now,
             filter: &Filter::Everything,
@@ -673,17 +812,8 @@ impl State {
             };
             failure(kind, 409, error.to_string())
         })?;
-        Self::check(&result.object)?;
-        let object = if live.is_none() || result.changed {
-            self.store(key, live.as_ref(), result.object)
-        } else {
-            result.object
-        };
-        self.write_through(key, &object, heard);
-        Ok(Reply::Applied {
-            object,
-            created: live.is_none(),
-        })
+        let changed = live.is_none() || result.changed;
+        Ok((live, result.object, changed))
     }
 
     /// Puts the row of a reply into the index, as the shell does.
@@ -741,10 +871,7 @@ impl State {
             let last = last.replace("~1", "/").replace("~0", "~");
             let slot = object.pointer_mut(parent).expect("the parent exists");
             match operation["op"].as_str() {
-                Some("test") if slot[&last] != operation["value"] => {
-                    let text = "the object has been modified".to_owned();
-                    return Err(failure(FailureKind::Conflict, 409, text));
-                }
+                Some("test") if slot[&last] != operation["value"] => return Err(modified()),
                 Some("test") => {}
                 Some("add" | "replace") => slot[&last] = operation["value"].clone(),
                 other => panic!("unknown operation {other:?}"),

@@ -34,7 +34,7 @@ impl Cluster {
         }
         if let Some(status) = &outcome.status {
             self.with(|state| state.log.push(format!("status {}", key.name)));
-            self.set_status(key, status.clone());
+            self.write_status(key, status.clone())?;
         }
         Some(outcome)
     }
@@ -78,7 +78,8 @@ impl Cluster {
     pub(crate) fn settle(&self) {
         let mut quiet = 0;
         for _ in 0..MAX_ROUNDS {
-            let before = self.version();
+            let wrong = || self.with(|state| state.gone_wrong);
+            let before = (self.version(), wrong());
             let mut died = false;
             for key in self.ours() {
                 died |= self.pass(&key).is_none() && self.with(|state| state.crashed);
@@ -88,7 +89,7 @@ impl Cluster {
                 }
             }
             // Twice: a request that failed is tried again even where nothing changed.
-            quiet = if self.version() == before && !died {
+            quiet = if (self.version(), wrong()) == before && !died {
                 quiet + 1
             } else {
                 0

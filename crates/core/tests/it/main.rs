@@ -23,3 +23,4 @@ mod selection;
 mod swap_in;
 mod webhook;
 mod workloads;
+mod written;

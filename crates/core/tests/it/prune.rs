@@ -7,7 +7,7 @@ use crate::build::{
     chain, image_template, one_resource, resource, source_template, stamps_config_map, stamps_run,
     template, three_hops, with,
 };
-use crate::cluster::{Cluster, conditions, config_map, key, test};
+use crate::cluster::{Cluster, Fault, conditions, config_map, key, test};
 use crate::drive::{condition, workload_key};
 
 fn settled() -> Cluster {
@@ -340,17 +340,29 @@ fn switching_the_lifecycle_leaves_one_kind_of_object() {
 #[test]
 fn what_a_crash_hid_from_the_status_is_found_in_the_index() {
     let cluster = three_hops();
-    // The pass that stamps dies before its status is written.
-    let number = cluster.with(|state| state.requests);
-    cluster.with(|state| {
-        state
-            .faults
-            .insert(number + 1, crate::cluster::Fault::Crash)
-    });
+    // The pass that stamps dies before its status is written: the chain's status comes first.
+    let stamps = 2;
+    cluster.with(|state| state.faults.insert(1 + stamps, Fault::Crash));
     cluster.settle();
     cluster.put(source_template("source", "w-renamed", "u", "main"));
     cluster.settle();
     assert_eq!(stamped(&cluster), ["w-image", "w-renamed"]);
+}
+
+#[test]
+fn an_object_whose_label_lies_outlives_a_request_that_fails() {
+    let cluster = settled();
+    cluster.edit(&config_map("w-source"), "vandal", |object| {
+        object["metadata"]["labels"]["carto.run/resource-name"] = "lies".into();
+    });
+    cluster.with(|state| state.faults.insert(state.requests, Fault::NotReached));
+    cluster.settle();
+    assert_eq!(deletions(&cluster), [""; 0]);
+    let source = cluster.get(&config_map("w-source")).expect("there");
+    assert_eq!(
+        source["metadata"]["labels"]["carto.run/resource-name"],
+        "source"
+    );
 }
 
 #[test]
