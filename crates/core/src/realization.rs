@@ -23,7 +23,7 @@ use crate::context::{Schema, Subject};
 use crate::family::Family;
 use crate::inputs::Inputs;
 use crate::json;
-use crate::key::{Gvk, OwnerKind, ServiceAccountKey};
+use crate::key::{Gvk, OwnerKind, ServiceAccountKey, TemplateKind};
 use crate::model::{Blueprint, Owner, Template};
 use crate::outputs::Output;
 use crate::problem::Problem;
@@ -68,9 +68,14 @@ enum Phase {
     Over,
 }
 
+/// Templates by kind and name.
+type Templates = BTreeMap<(TemplateKind, String), Arc<Template>>;
+
 /// A blueprint on its way.
 struct Work {
     blueprint: Arc<Blueprint>,
+    /// All of its templates, as they were when it was taken up.
+    templates: Templates,
     /// Indices of its resources, producers first.
     sequence: Vec<usize>,
     /// Resources on a circle.

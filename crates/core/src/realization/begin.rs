@@ -8,7 +8,8 @@ use std::sync::Arc;
 use carto_query::Scope;
 use carto_query::select::best_matches;
 
-use super::{Phase, Realization, Work};
+use super::{Phase, Realization, Templates, Work};
+use crate::blueprint::templates_ready;
 use crate::condition::{Condition, Status};
 use crate::context::Subject;
 use crate::key::ServiceAccountKey;
@@ -157,18 +158,14 @@ impl Realization {
     fn take_up(&mut self, blueprint: Arc<Blueprint>) -> Phase {
         self.reference = Some(blueprint.name.clone());
         self.selected = true;
-        if blueprint
-            .ready
-            .as_ref()
-            .is_none_or(|(status, _, _)| status != "True")
-        {
-            let condition = self
-                .family
-                .not_ready(&blueprint.name, blueprint.ready.as_ref());
-            self.conditions.push(condition);
-            self.watch_all();
-            return Phase::Finish;
-        }
+        let templates = match self.templates(&blueprint) {
+            Ok(templates) => templates,
+            Err(condition) => {
+                self.conditions.push(condition);
+                self.watch_all();
+                return Phase::Finish;
+            }
+        };
         self.conditions
             .push(Condition::good(self.family.ready, reason::READY));
         self.account = account(&self.owner, Some(&blueprint));
@@ -186,6 +183,7 @@ impl Realization {
         let order = sequence(&blueprint);
         self.work = Some(Work {
             blueprint,
+            templates,
             sequence: order.sequence,
             circular: order.circular,
             begun: 0,
@@ -196,6 +194,40 @@ impl Realization {
             unstamped: Vec::new(),
         });
         Phase::Resources
+    }
+
+    /// Takes all templates of a blueprint, or says why it is not ready.
+    ///
+    /// What it says of itself may be older than a template's end; an owner that looks first sees
+    /// what it will say, so that it does not matter who does.
+    fn templates(&mut self, blueprint: &Blueprint) -> Result<Templates, Condition> {
+        let said = blueprint.ready.as_ref();
+        if said.is_none_or(|(status, _, _)| status != "True") {
+            return Err(self.family.not_ready(&blueprint.name, said));
+        }
+        let mut templates = Templates::new();
+        let mut missing = Vec::new();
+        let ready = templates_ready(blueprint, |kind, name| {
+            let found = self.index.template(kind, name);
+            match &found {
+                Some(template) => {
+                    let template = Arc::clone(template);
+                    templates.insert((kind, name.to_owned()), template);
+                }
+                None => missing.push(Dependency::Template {
+                    kind,
+                    name: name.into(),
+                }),
+            }
+            found.is_some()
+        });
+        if ready.status == Status::True {
+            return Ok(templates);
+        }
+        self.depends_on.extend(missing);
+        let status = ready.status.name().to_owned();
+        let said = (status, ready.reason, ready.message);
+        Err(self.family.not_ready(&blueprint.name, Some(&said)))
     }
 
     /// Keeps the watches of everything that the status names, where nothing is looked at.

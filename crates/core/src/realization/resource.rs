@@ -91,7 +91,9 @@ impl Realization {
             name: name.as_str().into(),
         };
         self.depends_on.insert(dependency);
-        let Some(template) = self.index.template(kind, &name) else {
+        let templates = self.work.as_ref().map(|work| &work.templates);
+        let known = templates.and_then(|templates| templates.get(&(kind, name.clone())));
+        let Some(template) = known.cloned() else {
             let place = self.place(resource);
             let problem = Problem::template_missing(place, &resource.template_kind, &name);
             return stuck(None, problem);

@@ -204,20 +204,33 @@ fn finding_16_a_chain_that_becomes_ready_takes_the_leftovers_of_the_last_one_awa
 }
 
 #[test]
-fn finding_21_a_missing_template_has_the_reason_that_was_meant_for_it() {
-    let cluster = one_resource(app_template("app", "w-app"), json!({}));
-    cluster.pass(&key("carto.run/v1alpha1", "ClusterSupplyChain", "chain"));
-    // It goes before the chain is examined again.
-    cluster.remove(&key("carto.run/v1alpha1", "ClusterTemplate", "app"));
-    cluster.pass(&workload_key());
-    let said = cluster.resource_condition("only", "ResourceSubmitted");
-    assert!(
-        said.starts_with(
-            "False TemplateObjectRetrievalFailure unable to get template [app] for resource \
-             [only] in supply chain [chain]: "
-        ),
-        "{said}"
+fn finding_21_a_missing_template_is_told_alike_whoever_looks_first() {
+    let chain = key("carto.run/v1alpha1", "ClusterSupplyChain", "chain");
+    let gone = |order: [&ObjectKey; 2]| {
+        let cluster = one_resource(source_template("source", "w-source", "u", "r"), json!({}));
+        cluster.settle();
+        cluster.remove(&key(
+            "carto.run/v1alpha1",
+            "ClusterSourceTemplate",
+            "source",
+        ));
+        for key in order {
+            cluster.pass(key);
+        }
+        cluster.settle();
+        cluster
+    };
+    let workload = workload_key();
+    let (first, last) = (gone([&chain, &workload]), gone([&workload, &chain]));
+    assert_eq!(
+        last.condition("Ready"),
+        "False TemplatesNotFound did not find the template of the resource(s) [only]"
     );
+    assert_eq!(first.status(), last.status());
+    // It is not the resource's fault, and what it stamped is still there.
+    let submitted = last.resource_condition("only", "ResourceSubmitted");
+    assert!(submitted.starts_with("True"), "{submitted}");
+    assert!(last.get(&config_map("w-source")).is_some());
 }
 
 #[test]
