@@ -69,6 +69,8 @@ enum Broken {
     Panicked,
     #[error("it asked for more than {REQUESTS_MAX} requests")]
     Endless,
+    #[error("the controllers stop")]
+    Stopping,
     #[error("the object in the index is not JSON")]
     Unreadable(#[from] serde_json::Error),
 }
@@ -132,6 +134,7 @@ impl Executor {
                 let concluded = self.conclude(key, &owner, *outcome, may_be_delay).await;
                 collected.max(concluded)
             }
+            Err(Broken::Stopping) => Next::Retry,
             Err(broken) => {
                 if matches!(broken, Broken::Panicked) {
                     self.metrics.panicked();
@@ -173,7 +176,12 @@ impl Executor {
                 Step::Done(outcome) => return Ok((owner, outcome)),
                 Step::Do(request) => request,
             };
-            let reply = self.perform(turn, request, notes).await;
+            let waits = matches!(request, Request::Observe { .. });
+            let reply = tokio::select! {
+                reply = self.perform(turn, request, notes) => reply,
+                // No watch answers any more. What is under way otherwise is waited for.
+                () = self.watches.ended(), if waits => return Err(Broken::Stopping),
+            };
             let watches = Arc::clone(&self.watches);
             (pass, step) = self
                 .think(move || {

@@ -148,6 +148,7 @@ impl Metrics {
             passes: self.passes.snapshot(),
             queue: 0,
             running: 0,
+            delayed: 0,
             events_pending: 0,
             watches: 0,
             owners: 0,
@@ -187,6 +188,8 @@ pub struct Snapshot {
     pub queue: u64,
     /// Passes running now.
     pub running: u64,
+    /// Keys waiting for their next try, after a failure or because something they depend on cannot be heard of.
+    pub delayed: u64,
     /// Events not written yet.
     pub events_pending: u64,
     /// Watches open or being opened now.

@@ -113,6 +113,8 @@ struct Inner {
     tickets: u64,
     running: usize,
     waiting: usize,
+    #[cfg(test)]
+    losing: bool,
 }
 
 /// The queue. All methods but [`Queue::next`] return at once.
@@ -220,15 +222,25 @@ impl Queue {
         inner.first.is_empty() && !inner.entries.keys().any(|key| key.kind.is_blueprint())
     }
 
-    /// Whether nothing waits, runs or is delayed.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.lock().entries.is_empty()
+    /// Keys that wait for their next try.
+    pub(crate) fn delayed(&self) -> usize {
+        self.lock().delayed.len()
+    }
+
+    /// Makes the queue lose whatever it is told, or stop doing so.
+    #[cfg(test)]
+    pub(crate) fn lose(&self, lose: bool) {
+        self.lock().losing = lose;
     }
 }
 
 impl Inner {
     /// Returns whether a key has become ready.
     fn wake(&mut self, key: &Key, cause: Cause) -> bool {
+        #[cfg(test)]
+        if self.losing {
+            return false;
+        }
         let Some(entry) = self.entries.get_mut(key) else {
             let entry = Entry {
                 state: State::Waiting,

@@ -45,6 +45,9 @@ pub struct Config {
     pub events: bool,
     /// How often the index is swept for changes that nobody has answered. Costs no requests.
     pub sweep_every: Duration,
+    /// How long a watch may say nothing at all, not even a bookmark, until it is opened again. Servers send a bookmark
+    /// about once a minute; one that has not sent any yet is given three times as long.
+    pub watch_silence: Duration,
 }
 
 impl Default for Config {
@@ -55,6 +58,7 @@ impl Default for Config {
             leader_election: None,
             events: true,
             sweep_every: Duration::from_mins(1),
+            watch_silence: Duration::from_secs(200),
         }
     }
 }
@@ -119,6 +123,7 @@ impl Controllers {
             leader_election,
             events,
             sweep_every,
+            watch_silence,
         } = config;
         let metrics = Arc::new(Metrics::default());
         let wire = Wire::new(client, Arc::clone(&metrics), request_timeout);
@@ -138,6 +143,7 @@ impl Controllers {
             index: Arc::clone(&index),
             queue: Arc::clone(&queue),
             discovery: Arc::clone(&discovery),
+            silence: watch_silence,
             cancel: cancel.clone(),
             tasks: tasks.clone(),
         });
@@ -209,6 +215,12 @@ impl Controllers {
         *self.ready.borrow()
     }
 
+    /// Loses what the index tells the queue from now on, or stops doing so.
+    #[cfg(test)]
+    pub(crate) fn lose_for_tests(&self, lose: bool) {
+        self.executor.queue.lose(lose);
+    }
+
     #[cfg(test)]
     pub(crate) fn ready_for_tests(&self) -> Receiver<bool> {
         self.ready.clone()
@@ -221,6 +233,7 @@ impl Controllers {
         Snapshot {
             queue: waiting as u64,
             running: running as u64,
+            delayed: self.executor.queue.delayed() as u64,
             events_pending: self.executor.recorder.as_ref().map_or(0, Recorder::pending) as u64,
             watches: self.executor.watches.count() as u64,
             owners: owners as u64,
@@ -235,9 +248,10 @@ impl Controllers {
         self.executor.metrics.feed.subscribe()
     }
 
-    /// Whether there is nothing to do: no key waits, runs or is delayed, and all events are written.
+    /// Whether there is nothing to do now: no key waits or runs, and all events are written. An owner that waits for
+    /// its next try after a failure is nothing to do until then; [`Snapshot::delayed`] counts those.
     pub fn is_idle(&self) -> bool {
-        self.executor.queue.is_idle()
+        self.executor.queue.depth() == (0, 0)
             && self
                 .executor
                 .recorder

@@ -30,10 +30,8 @@ use lines::Lines;
 const PAGE: &str = "500";
 /// How long the server keeps one watch open; drawn between this and one and a half times this.
 const OPEN_SECONDS: u64 = 1800;
-/// Servers send a bookmark about once a minute: three missing ones mean that nobody is there any more.
-const SILENCE_AFTER_BOOKMARK: Duration = Duration::from_secs(200);
-/// The same for a server that has not sent a bookmark yet.
-const SILENCE: Duration = Duration::from_mins(10);
+/// So much longer may a server be silent that has not sent a bookmark yet.
+const BEFORE_BOOKMARKS: u32 = 3;
 /// A watch that lived this long did not fail to open.
 const LIVED: Duration = Duration::from_secs(5);
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
@@ -176,12 +174,13 @@ impl Control {
     }
 }
 
-/// Runs the watch until cancelled.
+/// Runs the watch until cancelled. When nothing comes for `silence`, nobody is there any more.
 pub(crate) async fn run<S: Sink>(
     wire: Wire,
     target: Target,
     sink: Arc<S>,
     control: Arc<Control>,
+    silence: Duration,
     cancel: CancellationToken,
 ) {
     let wanted = control.wanted.subscribe();
@@ -191,6 +190,7 @@ pub(crate) async fn run<S: Sink>(
         target,
         sink,
         control,
+        silence,
         wanted,
         hints,
         failures: 0,
@@ -203,6 +203,7 @@ struct Watch<S> {
     target: Target,
     sink: Arc<S>,
     control: Arc<Control>,
+    silence: Duration,
     wanted: Receiver<u64>,
     hints: Receiver<u64>,
     failures: u32,
@@ -385,7 +386,7 @@ impl<S: Sink> Watch<S> {
             return End::Relist;
         }
         let mut lines = Lines::default();
-        let mut patience = SILENCE;
+        let mut patience = self.silence.saturating_mul(BEFORE_BOOKMARKS);
         loop {
             let frame = tokio::select! {
                 frame = tokio::time::timeout(patience, body.frame()) => frame,
@@ -408,7 +409,7 @@ impl<S: Sink> Watch<S> {
             }
             while let Some(line) = lines.next() {
                 match self.event(line, read_at, position) {
-                    Ok(true) => patience = SILENCE_AFTER_BOOKMARK,
+                    Ok(true) => patience = self.silence,
                     Ok(false) => {}
                     Err(failure) => return End::Failed(failure),
                 }

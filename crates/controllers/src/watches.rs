@@ -56,6 +56,7 @@ pub(crate) struct Watches {
     queue: Arc<Queue>,
     discovery: Arc<Discovery>,
     state: Mutex<State>,
+    silence: Duration,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
@@ -66,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) index: Arc<Index>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) discovery: Arc<Discovery>,
+    /// How long a watch may be silent past its bookmarks.
+    pub(crate) silence: Duration,
     pub(crate) cancel: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
@@ -77,6 +80,7 @@ impl Watches {
             index,
             queue,
             discovery,
+            silence,
             cancel,
             tasks,
         } = parts;
@@ -87,6 +91,7 @@ impl Watches {
             queue,
             discovery,
             state,
+            silence,
             cancel,
             tasks,
         })
@@ -104,9 +109,15 @@ impl Watches {
             target,
             Arc::new(sink),
             Arc::clone(&control),
+            self.silence,
             cancel,
         ));
         control
+    }
+
+    /// Waits until the watches end, and with them whoever answers [`Watches::observe`].
+    pub(crate) async fn ended(&self) {
+        self.cancel.cancelled().await;
     }
 
     pub(crate) fn discovery(&self) -> &Discovery {

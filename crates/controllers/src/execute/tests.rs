@@ -99,7 +99,10 @@ impl Api {
             if let Ok(exchange) = next.await {
                 let unexpected = self.answer(exchange).map(|exchange| exchange.uri);
                 assert_eq!(unexpected, None, "nothing more is asked for");
-            } else if controllers.is_idle() && *controllers_ready(controllers).borrow() {
+            } else if controllers.is_idle()
+                && controllers.metrics().delayed == 0
+                && *controllers_ready(controllers).borrow()
+            {
                 return;
             }
         }
@@ -386,4 +389,69 @@ async fn a_change_crosses_in_one_hop_and_is_timed() {
     api.settle(&controllers).await;
     assert_eq!(controllers.metrics().hops.count(), 1);
     controllers.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_the_queue_lost_is_found_by_the_sweep() {
+    static PASSES: AtomicUsize = AtomicUsize::new(0);
+    let (controllers, mut api) = start(|_, _, _| {
+        PASSES.fetch_add(1, Ordering::SeqCst);
+        done(outcome())
+    })
+    .await;
+    api.settle(&controllers).await;
+    controllers.lose_for_tests(true);
+    api.watch("/workloads").event("MODIFIED", &workload("6"));
+    api.settle(&controllers).await;
+    controllers.lose_for_tests(false);
+    assert_eq!(PASSES.load(Ordering::SeqCst), 1, "nobody has noticed");
+    let before = Instant::now();
+    while PASSES.load(Ordering::SeqCst) == 1 {
+        assert!(before.elapsed() <= Config::default().sweep_every, "lost");
+        api.settle(&controllers).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let metrics = controllers.metrics();
+    assert_eq!((metrics.swept, metrics.reconciles), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_owner_leaves_the_controllers_idle_between_its_tries() {
+    let (controllers, mut api) = start(|_, _, _| {
+        done(Outcome {
+            next: realize::Next::RetryWithBackoff,
+            ..outcome()
+        })
+    })
+    .await;
+    let before = Instant::now();
+    while !(controllers.is_idle() && controllers.metrics().retries > 3) {
+        assert!(before.elapsed() < Duration::from_mins(1), "never idle");
+        let next = tokio::time::timeout(Duration::from_millis(1), api.fake.next());
+        if let Ok(exchange) = next.await {
+            assert!(api.answer(exchange).is_none());
+        }
+    }
+    assert_eq!(controllers.metrics().delayed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_does_not_wait_for_a_watch_that_has_ended() {
+    let (controllers, mut api) = start(|_, asked, _| match asked {
+        0 => observe(),
+        _ => done(watching()),
+    })
+    .await;
+    // The list of what the pass asks for is never answered.
+    let list = loop {
+        let exchange = api.fake.next().await;
+        if exchange.uri.contains("/configmaps?") {
+            break exchange;
+        }
+        assert!(api.answer(exchange).is_none());
+    };
+    let before = Instant::now();
+    controllers.stop().await;
+    assert!(before.elapsed() < Duration::from_millis(100));
+    drop(list);
 }

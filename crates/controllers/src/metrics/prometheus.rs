@@ -74,6 +74,11 @@ impl Snapshot {
         }
         for (name, help, count) in [
             ("carto_queue", "Keys that wait.", self.queue),
+            (
+                "carto_delayed",
+                "Keys that wait for their next try.",
+                self.delayed,
+            ),
             ("carto_running", "Passes that run.", self.running),
             (
                 "carto_events_pending",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carto_apiserver::{ApiServer, UserInfo};
+use carto_apiserver::{ApiServer, ApiService, UserInfo};
 use carto_controllers::metrics::Snapshot;
 use carto_controllers::{Config, Controllers};
 use http::Request;
@@ -98,6 +98,12 @@ impl Home {
                     .is_some()
         })
         .await;
+    }
+
+    /// The embedded API itself, for a client of the test's own.
+    pub(crate) fn service(&self, user: UserInfo) -> ApiService {
+        let server = self.embedded.as_ref().expect("this home is embedded");
+        server.service(user)
     }
 
     /// A path in the test's namespace.

@@ -8,5 +8,6 @@ mod home;
 mod install;
 mod restart;
 mod rights;
+mod silence;
 mod swap_in;
 mod triggers;
