@@ -4,6 +4,7 @@ mod cartographer;
 mod cartographer_templates;
 mod home;
 mod kuttl;
+mod swap;
 pub(crate) mod ytt;
 
 use std::path::PathBuf;
@@ -27,6 +28,8 @@ pub(crate) enum Suite {
     Kuttl(kuttl::Args),
     /// Our scenarios on two real API servers, one driven by the original, one by Carto.
     Cartographer(cartographer::Args),
+    /// From the original to Carto, back, and to Carto again, on one real API server.
+    CartographerSwap(swap::Args),
     /// The tests of templates that Cartographer's repository brings, with `carto test`.
     CartographerTemplates {
         /// Sources of Cartographer.
@@ -75,6 +78,7 @@ pub(crate) fn run(suite: &Suite) -> anyhow::Result<()> {
         Suite::YttTemplates(args) => ytt::templates::run(args)?,
         Suite::Kuttl(args) => kuttl::run(args)?,
         Suite::Cartographer(args) => cartographer::run(args)?,
+        Suite::CartographerSwap(args) => swap::run(args)?,
         Suite::CartographerTemplates { dir, carto } => {
             cartographer_templates::run(dir, carto.as_deref())?
         }

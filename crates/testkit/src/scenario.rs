@@ -18,10 +18,10 @@ use std::{fs, io};
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use compare::{Gap, compare, unexplained};
+pub use compare::{Gap, NOTHING, compare, unexplained};
 pub use facts::{Facts, render};
-pub use play::{Pace, PlayError, play};
-pub use world::{World, WorldError};
+pub use play::{Pace, PlayError, look, play};
+pub use world::{Identity, World, WorldError};
 
 /// One scenario.
 #[derive(Debug, Clone, Deserialize)]
@@ -68,6 +68,12 @@ pub struct Difference {
     pub finding: String,
     /// Object and path of the facts, `*` for any text.
     pub at: String,
+    /// What the original shows there, `*` for any text, `(nothing)` when it shows nothing.
+    #[serde(default)]
+    pub original: Option<String>,
+    /// What Carto shows there, in the same way.
+    #[serde(default)]
+    pub carto: Option<String>,
     /// What Carto does instead, in a few words.
     pub why: String,
     /// Whether it need not be seen: the original wakes all owners when any blueprint changes, and
@@ -246,6 +252,16 @@ fn with_id(text: &str, id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_named_difference_covers_whatever_may_happen() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios");
+        let scenarios = read_all(&folder).expect("the scenarios can be read");
+        for scenario in scenarios {
+            let vague = scenario.differs.iter().find(|differs| differs.is_vague());
+            assert!(vague.is_none(), "{}: {vague:?}", scenario.id);
+        }
+    }
 
     #[test]
     fn the_id_replaces_words_only() {

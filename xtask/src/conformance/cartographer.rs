@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// How many scenarios are played at a time
     #[arg(long, default_value_t = 10)]
     at_a_time: usize,
+    /// Print the differences that have a name as well, so that the name can be held against them
+    #[arg(long)]
+    show_named: bool,
     #[command(flatten)]
     tools: Tools,
 }
@@ -51,51 +54,57 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Summary> {
     let carto = args.tools.carto()?;
     let reference =
         fs::canonicalize(&args.reference).with_context(|| args.reference.display().to_string())?;
-    let controller = |home: &Home| -> anyhow::Result<Part> {
-        let mut command = Command::new(&carto);
-        command
-            .args(["controller", "--kubeconfig"])
-            .arg(&home.kubeconfig);
-        Part::start_ready(command, &home.log("carto"))
-    };
-    let original = |home: &Home| -> anyhow::Result<Part> {
-        let mut command = Command::new(&reference);
-        command
-            .env("KUBECONFIG", &home.kubeconfig)
-            .current_dir(state.path());
-        Part::start(command, &home.log("original"))
-    };
+    let controller = |home: &Home| self::carto(&carto, home);
+    let original = |home: &Home| self::original(&reference, home);
 
     let all: Vec<&Scenario> = scenarios.iter().collect();
     let comparable: Vec<&Scenario> = scenarios
         .iter()
         .filter(|scenario| scenario.without_original.is_none())
         .collect();
-    let ours = Home::new(args, state.path(), "ours")?;
-    let theirs = Home::new(args, state.path(), "theirs")?;
+    let ours = Home::new(&args.tools, state.path(), "ours")?;
+    let theirs = Home::new(&args.tools, state.path(), "theirs")?;
     let (ours, theirs) = runtime.block_on(async {
         tokio::try_join!(
             ours.play(&all, args, &controller),
             theirs.play(&comparable, args, &original)
         )
     })?;
-    Ok(report(&scenarios, &everywhere, ours, theirs))
+    Ok(report(args, &scenarios, &everywhere, ours, theirs))
 }
 
-/// A real control plane, prepared.
-struct Home {
+/// Starts Carto's controllers.
+pub(super) fn carto(binary: &Path, home: &Home) -> anyhow::Result<Part> {
+    let mut command = Command::new(binary);
+    command
+        .args(["controller", "--kubeconfig"])
+        .arg(&home.kubeconfig);
+    Part::start_ready(command, &home.log("carto"))
+}
+
+/// Starts the original. It does not say when it is ready.
+pub(super) fn original(binary: &Path, home: &Home) -> anyhow::Result<Part> {
+    let mut command = Command::new(binary);
+    command
+        .env("KUBECONFIG", &home.kubeconfig)
+        .current_dir(&home.folder);
+    Part::start(command, &home.log("original"))
+}
+
+/// A real control plane.
+pub(super) struct Home {
     name: &'static str,
     folder: PathBuf,
-    kubeconfig: PathBuf,
+    pub(super) kubeconfig: PathBuf,
     _control_plane: Part,
 }
 
-type Played = BTreeMap<String, Result<Vec<Facts>, String>>;
+pub(super) type Played = BTreeMap<String, Result<Vec<Facts>, String>>;
 
 impl Home {
-    fn new(args: &Args, state: &Path, name: &'static str) -> anyhow::Result<Self> {
+    pub(super) fn new(tools: &Tools, state: &Path, name: &'static str) -> anyhow::Result<Self> {
         let folder = state.join(name);
-        let control_plane = args.tools.control_plane(&folder)?;
+        let control_plane = tools.control_plane(&folder)?;
         Ok(Self {
             name,
             kubeconfig: folder.join("token.kubeconfig"),
@@ -121,23 +130,7 @@ impl Home {
         carto_server::apply_yaml(&client, &kinds).await?;
         let world = World::follow(client).await?;
         let mut choreographer = start(self)?;
-        let pace = Pace {
-            rest: REST,
-            patience: PATIENCE,
-            idle: &|| true,
-        };
-        let world = &world;
-        let played: Vec<_> = stream::iter(scenarios)
-            .map(|scenario| async move {
-                let looks = scenario::play(world, scenario, pace).await;
-                (
-                    scenario.id.clone(),
-                    looks.map_err(|error| error.to_string()),
-                )
-            })
-            .buffer_unordered(args.at_a_time)
-            .collect()
-            .await;
+        let played = play(&world, scenarios.iter().copied(), args.at_a_time).await;
         if choreographer.has_ended() {
             let log = fs::read_to_string(self.log("original")).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(40).collect();
@@ -148,12 +141,37 @@ impl Home {
                 tail.join("\n")
             );
         }
-        Ok(played.into_iter().collect())
+        Ok(played)
     }
+}
+
+/// Plays scenarios, some at a time.
+pub(super) async fn play(
+    world: &World,
+    scenarios: impl IntoIterator<Item = &Scenario>,
+    at_a_time: usize,
+) -> Played {
+    let pace = Pace {
+        rest: REST,
+        patience: PATIENCE,
+        idle: &|| true,
+    };
+    stream::iter(scenarios)
+        .map(|scenario| async move {
+            let looks = scenario::play(world, scenario, pace).await;
+            (
+                scenario.id.clone(),
+                looks.map_err(|error| error.to_string()),
+            )
+        })
+        .buffer_unordered(at_a_time)
+        .collect()
+        .await
 }
 
 /// Compares what was seen, and counts.
 fn report(
+    args: &Args,
     scenarios: &[Scenario],
     everywhere: &[Difference],
     mut ours: Played,
@@ -178,6 +196,9 @@ fn report(
                 let (objects, gaps) = scenario::compare(&original, &carto);
                 compared += objects;
                 named += scenario.differs.len();
+                if args.show_named {
+                    show_named(scenario, &gaps);
+                }
                 judge(scenario, gaps, everywhere, &mut used)
             }
             (Err(problem), _) => Err(format!("with the original: {problem}")),
@@ -225,8 +246,24 @@ fn judge(
     Err(format!("{}\n{}", scenario.about, problems.join("\n")))
 }
 
-fn describe(gap: &Gap) -> String {
-    let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(nothing)".to_owned());
+/// Prints each named difference with the facts that its pattern covers.
+fn show_named(scenario: &Scenario, gaps: &[Gap]) {
+    for difference in &scenario.differs {
+        println!(
+            "NAMED {} {} ({})",
+            scenario.id, difference.at, difference.finding
+        );
+        let covered = gaps.iter().filter(|gap| difference.covers(gap));
+        covered.for_each(|gap| println!("{}", describe(gap)));
+    }
+}
+
+pub(super) fn describe(gap: &Gap) -> String {
+    let side = |value: &Option<String>| {
+        value
+            .clone()
+            .unwrap_or_else(|| scenario::NOTHING.to_owned())
+    };
     format!(
         "look {} {}\n  original: {}\n  carto:    {}",
         gap.look,

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Difference, Facts};
 
+/// How the value of a fact is written that a home does not show.
+pub const NOTHING: &str = "(nothing)";
+
 /// A fact that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -85,7 +88,7 @@ pub fn unexplained(gaps: Vec<Gap>, differences: &[Difference]) -> (Vec<Gap>, BTr
     for gap in gaps {
         let mut named = false;
         for (place, difference) in differences.iter().enumerate() {
-            if matches(&difference.at, &gap.at) {
+            if difference.covers(&gap) {
                 used.insert(place);
                 named = true;
             }
@@ -95,6 +98,44 @@ pub fn unexplained(gaps: Vec<Gap>, differences: &[Difference]) -> (Vec<Gap>, BTr
         }
     }
     (left, used)
+}
+
+impl Difference {
+    /// Whether the name is about this gap.
+    pub fn covers(&self, gap: &Gap) -> bool {
+        let fits = |pattern: &Option<String>, value: &Option<String>| {
+            let value = value.as_deref().unwrap_or(NOTHING);
+            pattern
+                .as_ref()
+                .is_none_or(|pattern| matches(pattern, value))
+        };
+        matches(&self.at, &gap.at)
+            && fits(&self.original, &gap.original)
+            && fits(&self.carto, &gap.carto)
+    }
+
+    /// Whether the name is about this object or a part of it.
+    pub fn is_about(&self, object: &str) -> bool {
+        let named = self.at.split(' ').next().unwrap_or_default();
+        // The number of a generated name is counted anew in each play.
+        let named = named.split('#').next().unwrap_or_default();
+        let runs = self.at.contains('#') && object.starts_with(named);
+        runs || matches(named, object)
+    }
+
+    /// Whether it covers whatever may happen to an object, to its status or to its events.
+    pub fn is_vague(&self) -> bool {
+        let (_, path) = self.at.split_once(' ').unwrap_or(("", ""));
+        let everything = [
+            "*",
+            "status.*",
+            "status.conditions.*",
+            "status.resources.*",
+            "event *",
+        ];
+        let any = |pattern: &Option<String>| pattern.as_deref().is_none_or(|text| text == "*");
+        everything.contains(&path) && any(&self.original) && any(&self.carto)
+    }
 }
 
 /// Whether a text fits a pattern in which `*` stands for any text.
@@ -112,6 +153,28 @@ fn matches(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_either_shows_may_be_part_of_the_name() {
+        let gap = Gap {
+            look: 1,
+            at: "Thing/a spec.b".to_owned(),
+            original: None,
+            carto: Some("3".to_owned()),
+        };
+        let named = |original: Option<&str>, carto: Option<&str>| Difference {
+            finding: String::new(),
+            at: "Thing/* spec.*".to_owned(),
+            original: original.map(str::to_owned),
+            carto: carto.map(str::to_owned),
+            why: String::new(),
+            sometimes: false,
+        };
+        assert!(named(None, None).covers(&gap));
+        assert!(named(Some(NOTHING), Some("3")).covers(&gap));
+        assert!(!named(Some("*2"), None).covers(&gap));
+        assert!(!named(None, Some("4*")).covers(&gap));
+    }
 
     #[test]
     fn a_star_stands_for_any_text() {

@@ -97,6 +97,41 @@ pub async fn play(
     Ok(looks)
 }
 
+/// Waits until nothing of a scenario moves any more, and looks; names stay as they are.
+///
+/// # Errors
+/// It never settles.
+pub async fn look(world: &World, scenario: &str, pace: Pace<'_>) -> Result<Facts, PlayError> {
+    settled(world, scenario, pace, Instant::now(), 0).await?;
+    let objects = world.objects_of(scenario);
+    Ok(facts::collect(&objects, &Names::default()))
+}
+
+/// Waits until nothing of a scenario has moved for a while since `began`.
+async fn settled(
+    world: &World,
+    scenario: &str,
+    pace: Pace<'_>,
+    began: Instant,
+    step: usize,
+) -> Result<(), PlayError> {
+    let begin = Instant::now();
+    loop {
+        let moved = world.moved(scenario).max(Some(began));
+        let rested = moved.is_none_or(|moved| moved.elapsed() >= pace.rest);
+        if rested && (pace.idle)() {
+            return Ok(());
+        }
+        if begin.elapsed() > pace.patience {
+            return Err(PlayError::Restless {
+                step,
+                patience: pace.patience,
+            });
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}
+
 struct Player<'a> {
     world: &'a World,
     scenario: &'a Scenario,
@@ -206,22 +241,9 @@ impl Player<'_> {
     }
 
     async fn settle(&mut self) -> Result<Facts, PlayError> {
-        let begin = Instant::now();
-        loop {
-            let moved = self.world.moved(&self.scenario.id).max(Some(self.began));
-            let rested = moved.is_none_or(|moved| moved.elapsed() >= self.pace.rest);
-            if rested && (self.pace.idle)() {
-                break;
-            }
-            if begin.elapsed() > self.pace.patience {
-                return Err(PlayError::Restless {
-                    step: self.step,
-                    patience: self.pace.patience,
-                });
-            }
-            tokio::time::sleep(TICK).await;
-        }
-        let objects = self.world.objects_of(&self.scenario.id);
+        let id = &self.scenario.id;
+        settled(self.world, id, self.pace, self.began, self.step).await?;
+        let objects = self.world.objects_of(id);
         self.names.learn(&objects);
         Ok(facts::collect(&objects, &self.names))
     }

@@ -45,6 +45,15 @@ pub(super) struct Seen {
     pub(super) place: u64,
 }
 
+/// Which object, and which version of its spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The object.
+    pub uid: String,
+    /// Counts the changes of its spec; 0 where the server does not.
+    pub generation: i64,
+}
+
 #[derive(Default)]
 struct Known {
     objects: BTreeMap<Key, Seen>,
@@ -96,6 +105,24 @@ impl World {
     /// Since when nothing of a scenario has moved.
     pub(super) fn moved(&self, scenario: &str) -> Option<Instant> {
         self.known().moved.get(scenario).copied()
+    }
+
+    /// Which object each of a scenario's is, and at which version of its spec; owners, blueprints and events
+    /// apart.
+    pub fn identities(&self, scenario: &str) -> BTreeMap<String, Identity> {
+        let stamped = ["Thing", "ClusterThing", "Note", "ConfigMap", "Runnable"];
+        let objects = self.objects_of(scenario).into_iter();
+        let objects = objects.filter(|((kind, ..), _)| stamped.contains(kind));
+        objects
+            .map(|((kind, _, name), seen)| {
+                let metadata = &seen.object["metadata"];
+                let identity = Identity {
+                    uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
+                    generation: metadata["generation"].as_i64().unwrap_or_default(),
+                };
+                (format!("{kind}/{name}"), identity)
+            })
+            .collect()
     }
 
     /// Everything that belongs to a scenario.
