@@ -3,10 +3,14 @@
 use std::path::Path;
 
 use carto_controllers::{Config, Controllers, RunError};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use kube::{
     Client,
+    client::{ConfigExt as _, retry::RetryPolicy},
     config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
+use tower::{BoxError, ServiceBuilder, retry::RetryLayer};
 
 /// Why no client could be made.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +47,34 @@ pub async fn remote_client(kubeconfig: Option<&Path>) -> Result<Client, RemoteEr
         }
         None => kube::Config::infer().await?,
     };
-    Ok(Client::try_from(config)?)
+    Ok(client_of(config)?)
+}
+
+/// The client of [`Client::try_from`], but one whose requests leave at once: kube's holds the first request of a new
+/// connection back until the end of the TLS handshake is acknowledged (Nagle's algorithm), which takes a server 40 ms.
+/// A proxy is left to kube.
+fn client_of(config: kube::Config) -> Result<Client, kube::Error> {
+    if config.proxy_url.is_some() {
+        return Client::try_from(config);
+    }
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(config.connect_timeout);
+    let connector = config.rustls_https_connector_with_connector(http)?;
+    let requests =
+        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+    let retry = config
+        .default_retry
+        .then(|| RetryLayer::new(RetryPolicy::server_retry()));
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(retry)
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(requests);
+    Ok(Client::new(service, config.default_namespace))
 }
 
 /// Starts the controllers on `client`.

@@ -267,10 +267,12 @@ impl Stage {
         }
         // Another benchmark may come at once.
         let begin = Instant::now();
-        while all.get_opt(&fleet::namespace(0)).await?.is_some()
-            && begin.elapsed() < Duration::from_mins(5)
-        {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+        for number in 0..namespaces.max(1) {
+            while all.get_opt(&fleet::namespace(number)).await?.is_some()
+                && begin.elapsed() < Duration::from_mins(5)
+            {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
         }
         Ok(())
     }
