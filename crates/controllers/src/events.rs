@@ -9,10 +9,10 @@
 //!
 //! Bounds: [`PENDING_MAX`] events wait, [`REMEMBERED_MAX`] are remembered for being counted.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use carto_core::realize::EventRecord;
@@ -27,8 +27,8 @@ use crate::wire::{Call, Content, Failure, Path, Wire};
 
 /// About 20 MB at most. A burst of more is a storm in which the text of single events helps nobody.
 const PENDING_MAX: usize = 65_536;
-/// Per writer.
-const REMEMBERED_MAX: usize = 16_384;
+/// Per writer; together as many as client-go remembers.
+const REMEMBERED_MAX: usize = 4096 / WRITERS;
 /// Events of one object are written by one writer, in order.
 const WRITERS: usize = 4;
 /// Events of one object and reason that differ only in their text, until they are combined. The original's 10 hides
@@ -198,7 +198,7 @@ impl Writer {
         for attempt in 0..TRIES {
             match self.wire.call(action.call(note)).await {
                 Ok(_) => return,
-                Err(failure) if failure.is_not_found() && action.count > 1 => {
+                Err(failure) if failure.is_not_found() && action.series.count > 1 => {
                     // Events expire; the series begins anew.
                     action.begin_anew(note);
                     self.correlator.begun_anew(&action);
@@ -227,20 +227,14 @@ fn is_final(failure: &Failure) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Action {
     /// Key of the series.
-    series: u64,
-    /// Name of the event.
-    name: String,
-    first: Timestamp,
-    /// How often it happened; 1 creates.
-    count: u32,
+    key: u64,
+    series: Series,
     combined: bool,
 }
 
 impl Action {
     fn begin_anew(&mut self, note: &Note) {
-        self.name = event_name(note);
-        self.first = note.at;
-        self.count = 1;
+        self.series = Series::begin(note);
     }
 
     fn message(&self, note: &Note) -> String {
@@ -260,19 +254,19 @@ impl Action {
         };
         let path = Path::collection("", "v1", "events", Some(namespace));
         let last = seconds(note.at);
-        if self.count > 1 {
+        if self.series.count > 1 {
             let body = json!({
-                "count": self.count,
+                "count": self.series.count,
                 "lastTimestamp": last,
                 "message": self.message(note),
             });
-            let uri = path.object(&self.name).done();
+            let uri = path.object(&self.series.name(note)).done();
             return Call::with_body(Verb::Event, Method::PATCH, uri, Content::MergePatch, &body);
         }
         let body = json!({
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": self.name, "namespace": namespace},
+            "metadata": {"name": self.series.name(note), "namespace": namespace},
             "involvedObject": {
                 "apiVersion": about.api_version,
                 "kind": about.kind,
@@ -284,7 +278,7 @@ impl Action {
             "reason": note.record.reason,
             "message": self.message(note),
             "source": {"component": note.record.component},
-            "firstTimestamp": seconds(self.first),
+            "firstTimestamp": seconds(self.series.first),
             "lastTimestamp": last,
             "count": 1,
             "type": "Normal",
@@ -301,28 +295,42 @@ fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Names as client-go gives them, cut so that they stay valid, and unique within the process.
-fn event_name(note: &Note) -> String {
-    static SERIAL: AtomicUsize = AtomicUsize::new(0);
-    let serial = SERIAL.fetch_add(1, Ordering::Relaxed) & 0xffff;
-    let name: String = note.regarding.name.chars().take(200).collect();
-    format!(
-        "{}.{:x}{serial:04x}",
-        name.trim_end_matches(['.', '-']),
-        note.at.as_nanosecond()
-    )
-}
-
-#[derive(Debug)]
+/// Events that are counted in one object. Small, as thousands are remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Series {
-    name: String,
     first: Timestamp,
+    /// Keeps the names of one process apart.
+    serial: u16,
+    /// How often it happened; 1 creates.
     count: u32,
 }
 
+impl Series {
+    fn begin(note: &Note) -> Self {
+        static SERIAL: AtomicU16 = AtomicU16::new(0);
+        Self {
+            first: note.at,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            count: 1,
+        }
+    }
+
+    /// A name as client-go gives it, cut so that it stays valid.
+    fn name(&self, note: &Note) -> String {
+        let name: String = note.regarding.name.chars().take(200).collect();
+        format!(
+            "{}.{:x}{:04x}",
+            name.trim_end_matches(['.', '-']),
+            self.first.as_nanosecond(),
+            self.serial
+        )
+    }
+}
+
+/// Texts of one object and reason; few, or they are combined.
 #[derive(Debug)]
 struct Similar {
-    texts: HashSet<u64>,
+    texts: Vec<u64>,
     since: Instant,
 }
 
@@ -343,52 +351,42 @@ impl Correlator {
         let group = self.hasher.hash_one(alike);
         let text = self.hasher.hash_one((group, &record.message));
         let similar = self.similar.entry(group).or_insert_with(|| Similar {
-            texts: HashSet::new(),
+            texts: Vec::new(),
             since: now,
         });
         if now.duration_since(similar.since) > SIMILAR_WINDOW {
             similar.texts.clear();
             similar.since = now;
         }
-        let combined = !similar.texts.contains(&text) && similar.texts.len() >= SIMILAR_MAX;
-        if !combined {
-            similar.texts.insert(text);
+        let known = similar.texts.contains(&text);
+        let combined = !known && similar.texts.len() >= SIMILAR_MAX;
+        if !known && !combined {
+            similar.texts.push(text);
         }
         let key = if combined { group } else { text };
-        if let Some(series) = self.series.get_mut(&key) {
-            series.count = series.count.saturating_add(1);
-            let Series { name, first, count } = series;
-            return Action {
-                series: key,
-                name: name.clone(),
-                first: *first,
-                count: *count,
-                combined,
-            };
-        }
-        let series = Series {
-            name: event_name(note),
-            first: note.at,
-            count: 1,
+        let series = match self.series.get_mut(&key) {
+            Some(series) => {
+                series.count = series.count.saturating_add(1);
+                *series
+            }
+            None => {
+                let series = Series::begin(note);
+                self.series.insert(key, series);
+                self.order.push_back((key, group));
+                self.forget_oldest();
+                series
+            }
         };
-        let action = Action {
-            series: key,
-            name: series.name.clone(),
-            first: note.at,
-            count: 1,
+        Action {
+            key,
+            series,
             combined,
-        };
-        self.series.insert(key, series);
-        self.order.push_back((key, group));
-        self.forget_oldest();
-        action
+        }
     }
 
     fn begun_anew(&mut self, action: &Action) {
-        if let Some(series) = self.series.get_mut(&action.series) {
-            series.name.clone_from(&action.name);
-            series.first = action.first;
-            series.count = 1;
+        if let Some(series) = self.series.get_mut(&action.key) {
+            *series = action.series;
         }
     }
 
