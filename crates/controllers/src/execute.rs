@@ -19,6 +19,7 @@ use futures::FutureExt as _;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -194,18 +195,26 @@ impl Executor {
         Err(Broken::Endless)
     }
 
-    /// Lets the core think where that may take its time.
+    /// Lets the core think, and others meanwhile go on.
+    ///
+    /// A thought is short as a rule: on a runtime of several threads it stays where it is, which saves two changes of
+    /// thread per request, and this thread's other tasks move away if it takes long.
     async fn think<T: Send + 'static>(
         &self,
         thought: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Broken> {
         let permit = Arc::clone(&self.thinking).acquire_owned().await;
-        let thinking = tokio::task::spawn_blocking(move || {
-            let result = thought();
+        let think = move || {
+            let result = std::panic::catch_unwind(AssertUnwindSafe(thought));
             drop(permit);
-            result
-        });
-        thinking.await.map_err(|_| Broken::Panicked)
+            result.map_err(|_| Broken::Panicked)
+        };
+        match Handle::current().runtime_flavor() {
+            RuntimeFlavor::CurrentThread => tokio::task::spawn_blocking(think)
+                .await
+                .unwrap_or(Err(Broken::Panicked)),
+            _ => tokio::task::block_in_place(think),
+        }
     }
 
     /// Carries out what the outcome says.
