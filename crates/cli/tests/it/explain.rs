@@ -123,6 +123,92 @@ fn what_does_not_match_is_said_requirement_by_requirement() {
 }
 
 #[test]
+fn a_deliverable_is_explained_in_the_words_of_its_delivery() {
+    let home = Home::start();
+    home.apply(TEST_KIND);
+    home.apply(
+        "
+apiVersion: carto.run/v1alpha1
+kind: ClusterSourceTemplate
+metadata: {name: config}
+spec:
+  urlPath: .data.url
+  revisionPath: .data.url
+  template:
+    apiVersion: v1
+    kind: ConfigMap
+    metadata: {name: $(deliverable.metadata.name)$-config}
+    data: {url: $(deliverable.spec.source.git.url)$}
+---
+apiVersion: carto.run/v1alpha1
+kind: ClusterDeploymentTemplate
+metadata: {name: deploy}
+spec:
+  observedMatches: [{input: spec.url, output: status.url}]
+  template:
+    apiVersion: test.run/v1alpha1
+    kind: Test
+    metadata: {name: $(deliverable.metadata.name)$}
+    spec: {url: $(deployment.url)$}
+---
+apiVersion: carto.run/v1alpha1
+kind: ClusterDelivery
+metadata: {name: delivery}
+spec:
+  selector: {app: web}
+  resources:
+    - {name: config, templateRef: {kind: ClusterSourceTemplate, name: config}}
+    - name: deploy
+      templateRef: {kind: ClusterDeploymentTemplate, name: deploy}
+      deployment: {resource: config}
+---
+apiVersion: carto.run/v1alpha1
+kind: Deliverable
+metadata: {name: web, namespace: default, labels: {app: web}}
+spec: {source: {git: {url: 'https://git/web'}}}
+",
+    );
+    let deliverable = kind("carto.run/v1alpha1", "Deliverable");
+    home.wait(&deliverable, "web", is_ready("Unknown"));
+    let said = text(&home, &["deliverable/web"]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(
+        lines[..6],
+        [
+            "Deliverable default/web: waiting",
+            "ClusterDelivery delivery, by 1 requirement",
+            "",
+            "Resources",
+            "  config  ready    configmaps/web-config",
+            "  deploy  waiting  tests.test.run/web",
+        ]
+    );
+    assert!(
+        said.contains("\ndeploy is on its way: resource [deploy] condition not met: could not find value on output"),
+        "{said}"
+    );
+    let deploy = text(&home, &["dlv/web", "deploy"]);
+    assert!(
+        deploy.contains("\n  takes deployment from config: "),
+        "{deploy}"
+    );
+    assert!(
+        deploy.contains("\n  by ClusterDeploymentTemplate deploy\n"),
+        "{deploy}"
+    );
+
+    let test = kind("test.run/v1alpha1", "Test");
+    home.say(&test, "web", json!({"url": "https://git/web"}));
+    home.wait(&deliverable, "web", is_ready("True"));
+    let said = text(&home, &["deliverables/web"]);
+    assert!(
+        said.starts_with("Deliverable default/web: ready\n"),
+        "{said}"
+    );
+    home.end();
+}
+
+#[test]
 fn a_runnable_is_followed_to_its_run() {
     let home = Home::start();
     home.apply(TEST_KIND);

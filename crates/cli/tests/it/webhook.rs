@@ -1,5 +1,7 @@
 //! The validating webhook, called by a real kube-apiserver.
 
+use std::process::Command;
+
 use kube::api::{DeleteParams, DynamicObject};
 use serde_json::{Value, json};
 
@@ -22,6 +24,38 @@ fn configuration(api: &TestApi, port: u16) -> Value {
         webhook["objectSelector"] = json!({"matchLabels": {"test": api.name}});
     }
     object
+}
+
+/// With each kubectl that is named.
+fn kubectl_prints_the_words(api: &TestApi) {
+    let mut bad = api.chain(&json!({}));
+    bad["spec"].as_object_mut().unwrap().remove("selector");
+    bad["metadata"]["name"] = format!("{}-bad", api.name).into();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.json");
+    std::fs::write(&file, bad.to_string()).unwrap();
+    for kubectl in carto_testkit::real::kubectls("refused, by kubectl") {
+        let output = Command::new(&kubectl)
+            .arg("--kubeconfig")
+            .arg(&api.kubeconfig)
+            .args(["create", "-f"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr);
+        let expected = format!(
+            "admission webhook \"supply-chain-validator.cartographer.com\" denied the request: error validating \
+             clustersupplychain [{}-bad]: at least one selector, selectorMatchExpression, selectorMatchField must be \
+             specified",
+            api.name
+        );
+        assert!(
+            said.trim_end().ends_with(&expected),
+            "{}: {said}",
+            kubectl.display()
+        );
+    }
 }
 
 fn has_bundles(object: &DynamicObject) -> bool {
@@ -88,7 +122,19 @@ async fn what_cannot_work_is_refused_in_the_words_of_the_original() {
         message.ends_with("invalid template: must specify one of template or ytt, found neither"),
         "{message}"
     );
+    kubectl_prints_the_words(&api);
+
     assert_eq!(serving.terminate(), Some(0));
+    // failurePolicy Fail, as the original's: when nobody answers, nothing is let through unseen.
+    let mut other = api.chain(&json!({"test": api.name}));
+    other["metadata"]["name"] = format!("{}-unseen", api.name).into();
+    let message = refused(api.try_apply(other).await.unwrap_err());
+    assert!(
+        message.starts_with(
+            "Internal error occurred: failed calling webhook \"supply-chain-validator.cartographer.com\""
+        ),
+        "{message}"
+    );
     configurations
         .delete(&api.name, &DeleteParams::default())
         .await

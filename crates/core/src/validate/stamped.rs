@@ -126,6 +126,26 @@ fn name(template: &Cursor<'_>, metadata: &Cursor<'_>, immutable: bool, report: &
     }
 }
 
+/// What of an owner is an object, whatever is in it.
+const OBJECTS: [&str; 6] = [
+    "",
+    ".metadata",
+    ".metadata.labels",
+    ".metadata.annotations",
+    ".spec",
+    ".status",
+];
+
+/// The path of a value that is one tag, where that names an object.
+fn structure(field: &Cursor<'_>) -> Option<String> {
+    let text = field.value().as_str()?;
+    let path = text.strip_prefix("$(")?.strip_suffix(")$")?;
+    let of_owner = ["workload", "deliverable", "runnable"]
+        .iter()
+        .find_map(|owner| path.trim_start_matches('.').strip_prefix(owner))?;
+    OBJECTS.contains(&of_owner).then(|| path.to_owned())
+}
+
 fn labels(metadata: &Cursor<'_>, report: &mut Report) {
     for kind in ["labels", "annotations"] {
         for (key, value) in metadata.field(kind).entries() {
@@ -135,6 +155,12 @@ fn labels(metadata: &Cursor<'_>, report: &mut Report) {
                 report.error(
                     value.path(),
                     format!("{kind} cannot have the key [{key}]: {problem}"),
+                );
+            }
+            if let Some(path) = structure(&value) {
+                report.error(
+                    value.path(),
+                    format!("{kind} have texts as values, and [{path}] is everything in it"),
                 );
             }
             if !matches!(value.value(), Value::String(_)) {

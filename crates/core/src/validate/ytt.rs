@@ -1,6 +1,7 @@
 //! ytt texts: whether they can be read at all, and what their words tell.
 
-use carto_ytt::inline::{Program, STDIN};
+use carto_ytt::inline::{Program, STDIN, Values};
+use carto_ytt::{Error, ErrorKind, Limits};
 
 use super::cursor::Cursor;
 use super::expressions::{Names, position, unknown_field};
@@ -9,8 +10,12 @@ use super::{Report, Within, suggest};
 /// Checks a ytt text.
 pub(super) fn check(text: &Cursor<'_>, names: &Names<'_>, report: &mut Report) {
     let ytt = text.text();
-    if let Err(error) = Program::compile(STDIN, ytt) {
-        let message = format!("not a ytt template: {}", summary(error.message()));
+    let problem = match Program::compile(STDIN, ytt) {
+        Err(error) => Some(("not a ytt template", error)),
+        Ok(program) => constant_failure(&program, ytt).map(|error| ("it always fails", error)),
+    };
+    if let Some((what, error)) = problem {
+        let message = format!("{what}: {}", summary(error.message()));
         match place(error.message(), ytt) {
             Some(within) => report.error_within(text.path(), within, message),
             None => report.error(text.path(), message),
@@ -48,6 +53,23 @@ pub(super) fn check(text: &Cursor<'_>, names: &Names<'_>, report: &mut Report) {
             report.warn_within(text.path(), within, problem);
         }
     }
+}
+
+/// So much is spent on a template that is not asked for yet.
+const TRY: Limits = Limits {
+    steps: 10_000,
+    memory_bytes: 1 << 20,
+    depth: 100,
+    output_bytes: 1 << 20,
+};
+
+/// How a template fails that looks at no data, and so fails for everybody.
+fn constant_failure(program: &Program, ytt: &str) -> Option<Error> {
+    if ytt.contains("@ytt:data") || ytt.contains("@ytt:library") {
+        return None;
+    }
+    let error = program.eval(&Values::new(), &TRY).err()?;
+    (error.kind() == ErrorKind::Input).then_some(error)
 }
 
 /// What went wrong, without the excerpt of the text that follows it.
