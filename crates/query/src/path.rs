@@ -174,6 +174,15 @@ impl Path {
         }
     }
 
+    /// Returns the names of its fields when the path is nothing but a chain of them: what it gives then depends on
+    /// nothing else.
+    pub fn fields(&self) -> Option<impl Iterator<Item = &str>> {
+        match &self.plan {
+            Plan::Fields(fields) => Some(fields.iter().map(|field| &**field)),
+            Plan::Template(_) | Plan::Malformed(_) => None,
+        }
+    }
+
     /// Evaluates the path.
     ///
     /// # Errors

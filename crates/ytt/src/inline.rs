@@ -4,6 +4,7 @@
 //! (pkg/templates/stamper.go): the template is called `stdin.yml`, every top-level key is one
 //! data value, and no other flag is set.
 
+mod reads;
 mod values;
 
 use std::rc::Rc;
@@ -24,6 +25,7 @@ use crate::workspace::loader::keep_last_of_equal_keys;
 use crate::workspace::run::FIRST_NUMBER;
 use crate::workspace::{DataValueFlags, File, NoHost, Options, run, run_prepared};
 
+pub use reads::Reads;
 pub use values::Values;
 
 /// Name of a template that came from standard input.
@@ -35,6 +37,7 @@ pub struct Program {
     name: Arc<str>,
     text: Arc<[u8]>,
     kind: Kind,
+    reads: Arc<Reads>,
 }
 
 #[derive(Debug, Clone)]
@@ -80,11 +83,23 @@ impl Program {
     /// Text that is not YAML, comments that cannot be understood, code that cannot be parsed.
     pub fn compile(name: &str, text: &str) -> Result<Self, Error> {
         let kind = Kind::of(name, text)?;
+        let reads = match &kind {
+            Kind::Plain(_) => Reads::NOTHING,
+            Kind::Template(prepared) => Reads::of(prepared.template.source()),
+            Kind::Full => Reads::EVERYTHING,
+        };
         Ok(Self {
             name: Arc::from(name),
             text: Arc::from(text.as_bytes()),
             kind,
+            reads: Arc::new(reads),
         })
+    }
+
+    /// What of its data values the template can tell apart. Whatever else of them changes, it gives the same, as long
+    /// as [`are_readable`] says the same of the values.
+    pub fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// Evaluates the template with these data values.
@@ -125,6 +140,12 @@ impl Program {
         let (text, messages) = run_prepared(file, values, *limits)?;
         Ok(Output { text, messages })
     }
+}
+
+/// Whether a value can be a data value, or part of one; a template fails on one that cannot, whether it looks at it or
+/// not.
+pub fn are_readable(value: &Json) -> bool {
+    values::is_readable(value)
 }
 
 impl Kind {

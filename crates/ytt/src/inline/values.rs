@@ -298,6 +298,11 @@ fn text_of(text: &str) -> Str {
     readable(text).map_or_else(|_| Str::from(text), Str::from)
 }
 
+/// Whether a value can be read at all.
+pub(super) fn is_readable(value: &Json) -> bool {
+    check(value, 0).is_ok()
+}
+
 fn from_number(number: &Number) -> Value {
     if let Some(value) = number.as_i64() {
         return Value::Int(value);
