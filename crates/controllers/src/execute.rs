@@ -26,7 +26,7 @@ use tracing::Instrument as _;
 
 use crate::discovery::Discovery;
 use crate::events::{Recorder, Regarding};
-use crate::index::{Index, Own, PassEnd};
+use crate::index::{Index, Original, Own, PassEnd};
 use crate::key::{Key, Kind};
 use crate::metrics::{Metrics, Verb};
 use crate::queue::{Next, Queue, Turn};
@@ -119,12 +119,12 @@ impl Executor {
         let key = &turn.key;
         let began = self.index.moment();
         let collected = self.collect(turn).await;
-        let Some(json) = self.index.owner(key) else {
+        let Some(original) = self.index.owner(key) else {
             self.index.forget_if_gone(key);
             return collected;
         };
         let mut notes = Notes::default();
-        match self.think_through(turn, json, &mut notes).await {
+        match self.think_through(turn, original, &mut notes).await {
             Ok((owner, outcome)) => {
                 let end = PassEnd {
                     outcome: &outcome,
@@ -150,7 +150,7 @@ impl Executor {
     async fn think_through(
         &self,
         turn: &Turn,
-        json: Vec<u8>,
+        original: Original,
         notes: &mut Notes,
     ) -> Result<(Arc<Value>, Box<Outcome>), Broken> {
         let (begin, kind) = (Arc::clone(&self.begin), turn.key.kind);
@@ -158,7 +158,7 @@ impl Executor {
         let now = Timestamp::now();
         let watches = Arc::clone(&self.watches);
         let first = self.think(move || {
-            let owner: Arc<Value> = Arc::new(serde_json::from_slice(&json)?);
+            let owner = original.read()?;
             let mut pass = begin(
                 kind,
                 Observed {

@@ -9,7 +9,7 @@
 //! It makes no requests and knows no time but what it is told.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use carto_core::key::{BlueprintKind, Gvk, ObjectKey, ServiceAccountKey, TemplateKind};
@@ -24,17 +24,20 @@ use crate::queue::{Cause, Mark, Queue};
 
 mod abandoned;
 mod document;
+mod fresh;
 mod intern;
 mod own;
 mod rights;
 mod rows;
 pub(crate) mod shelf;
 
+pub(crate) use fresh::Original;
 pub(crate) use own::{Own, OwnObject};
 pub(crate) use rights::{Binding, Bindings, Meta, Registry};
 pub(crate) use rows::Flavor;
 
 use abandoned::Abandoned;
+use fresh::Fresh;
 use intern::Interner;
 use own::OwnKinds;
 use rights::Rights;
@@ -106,6 +109,7 @@ pub(crate) struct Moment {
 /// The index. Cheap lookups, synchronous changes.
 pub(crate) struct Index {
     inner: RwLock<Inner>,
+    fresh: Mutex<Fresh>,
     interner: Interner,
     queue: Arc<Queue>,
 }
@@ -122,6 +126,7 @@ impl Index {
     pub(crate) fn new(queue: Arc<Queue>) -> Self {
         Self {
             inner: RwLock::default(),
+            fresh: Mutex::default(),
             interner: Interner::default(),
             queue,
         }
@@ -153,10 +158,15 @@ impl Index {
 
     // ---- passes ----
 
-    /// The object of a key as JSON, without managed fields; `None` when it is gone.
-    pub(crate) fn owner(&self, key: &Key) -> Option<Vec<u8>> {
-        let document = self.read().own.document(key)?;
-        Some(document.json())
+    /// The object of a key, without managed fields; `None` when it is gone.
+    pub(crate) fn owner(&self, key: &Key) -> Option<Original> {
+        let (document, version) = self.read().own.document(key)?;
+        let fresh = self.fresh().take(key, &version);
+        Some(fresh.map_or_else(|| Original::Text(document.json()), Original::Tree))
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, Fresh> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The moment now, for a pass that begins; hand it to [`Index::pass_ended`].

@@ -23,8 +23,10 @@ use crate::wire::{Call, Detail, Failure, Path, Wire};
 
 mod lines;
 mod page;
+mod unmanaged;
 
 use lines::Lines;
+use unmanaged::Unmanaged;
 
 /// Objects per page of a list. Source: client-go tools/pager.
 const PAGE: &str = "500";
@@ -77,8 +79,16 @@ pub(crate) trait Sink: Send + Sync + 'static {
     /// What is kept of an object.
     type Item: Send + 'static;
 
+    /// Whether it looks at who manages which fields of objects that change.
+    const MANAGERS: bool = false;
+
     /// Reads an object; `None` when it is none of the sink's business. Also called on other threads.
     fn decode(&self, object: Value) -> Option<Self::Item>;
+
+    /// Reads an object that has just changed.
+    fn decode_changed(&self, object: Value) -> Option<Self::Item> {
+        self.decode(object)
+    }
 
     /// A list is about to be read; what is written through after this moment may be newer than the list.
     fn list_begins(&self) -> u64;
@@ -222,10 +232,24 @@ enum End {
 }
 
 #[derive(Deserialize)]
-struct Event {
+struct Event<T> {
     #[serde(rename = "type")]
     kind: String,
-    object: Value,
+    object: T,
+}
+
+impl Event<Value> {
+    /// Reads a line, with or without who manages the fields of the object.
+    fn read(line: &[u8], with_managers: bool) -> Result<Self, serde_json::Error> {
+        if with_managers {
+            return serde_json::from_slice(line);
+        }
+        let Event { kind, object } = serde_json::from_slice::<Event<Unmanaged>>(line)?;
+        Ok(Self {
+            kind,
+            object: object.0,
+        })
+    }
 }
 
 impl<S: Sink> Watch<S> {
@@ -427,7 +451,7 @@ impl<S: Sink> Watch<S> {
             return Ok(false);
         }
         let Event { kind, mut object } =
-            serde_json::from_slice(line).map_err(|error| Failure::lost(&error))?;
+            Event::read(line, S::MANAGERS).map_err(|error| Failure::lost(&error))?;
         if kind == "ERROR" {
             let body = serde_json::to_vec(&object).expect("a JSON value can always be written");
             let code = object.get("code").and_then(Value::as_u64).unwrap_or(500);
@@ -456,7 +480,7 @@ impl<S: Sink> Watch<S> {
             &self.target.kind,
             partial,
         );
-        if let Some(item) = self.sink.decode(object) {
+        if let Some(item) = self.sink.decode_changed(object) {
             match kind.as_str() {
                 "ADDED" | "MODIFIED" => self.sink.changed(item, read_at),
                 "DELETED" => self.sink.deleted(item, read_at),

@@ -85,6 +85,8 @@ pub(crate) struct OwnObject {
     body: Body,
     /// What its status says was stamped, until the index has taken note.
     stamped: Vec<Stamped>,
+    /// The owner as it was read, for the pass that its change causes.
+    tree: Option<Arc<Value>>,
 }
 
 #[derive(Clone, Debug)]
@@ -124,11 +126,19 @@ fn text(value: &Value, pointer: &str) -> Option<Arc<str>> {
 
 impl OwnObject {
     /// Reads an object; `None` when it has no name.
-    pub(crate) fn read(own: Own, mut object: Value) -> Option<Self> {
+    pub(crate) fn read(own: Own, object: Value) -> Option<Self> {
+        let mut read = Self::read_changed(own, object)?;
+        read.tree = None;
+        Some(read)
+    }
+
+    /// Reads an object that a pass will look at soon; `None` when it has no name.
+    pub(crate) fn read_changed(own: Own, mut object: Value) -> Option<Self> {
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             // A third of the object, and of no use to a pass.
             metadata.remove("managedFields");
         }
+        let object = Arc::new(object);
         let name = (
             text(&object, "/metadata/namespace").unwrap_or_default(),
             text(&object, "/metadata/name")?,
@@ -157,13 +167,14 @@ impl OwnObject {
                 },
                 Own::Blueprint(kind) => Body::Blueprint {
                     model: Arc::new(Blueprint::read(kind, &object)),
-                    tree: Arc::new(object),
+                    tree: Arc::clone(&object),
                 },
                 Own::Template(TemplateKind::Run) => {
                     Body::RunTemplate(Arc::new(RunTemplate::read(&object)))
                 }
                 Own::Template(kind) => Body::Template(Arc::new(Template::read(kind, &object))),
             },
+            tree: matches!(own, Own::Owner(_)).then_some(object),
         })
     }
 
@@ -325,12 +336,15 @@ impl OwnKinds {
         self.get(key).is_some()
     }
 
-    pub(super) fn document(&self, key: &Key) -> Option<Document> {
-        match &self.get(key)?.body {
-            Body::Owner { document, .. } => Some(document.clone()),
-            Body::Blueprint { tree, .. } => Some(Document::write(tree)),
-            Body::Template(_) | Body::RunTemplate(_) => None,
-        }
+    /// The document of a key, and its version.
+    pub(super) fn document(&self, key: &Key) -> Option<(Document, Arc<str>)> {
+        let object = self.get(key)?;
+        let document = match &object.body {
+            Body::Owner { document, .. } => document.clone(),
+            Body::Blueprint { tree, .. } => Document::write(tree),
+            Body::Template(_) | Body::RunTemplate(_) => return None,
+        };
+        Some((document, Arc::clone(&object.version)))
     }
 
     fn template_object(&self, kind: TemplateKind, name: &str) -> Option<&OwnObject> {
@@ -597,6 +611,12 @@ impl Index {
             mark: Some(mark),
             read_at: Some(read_at),
         };
+        if let Some(tree) = object.tree.take()
+            && let Some(key) = object.key()
+        {
+            // Before anybody is woken to look for it.
+            self.fresh().put(key, Arc::clone(&object.version), tree);
+        }
         self.change(|inner, wakes| inner.put_own(object, &cause, wakes));
     }
 

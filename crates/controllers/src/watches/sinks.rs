@@ -23,6 +23,10 @@ pub(super) struct OwnSink {
 impl Sink for OwnSink {
     type Item = OwnObject;
 
+    fn decode_changed(&self, object: Value) -> Option<OwnObject> {
+        OwnObject::read_changed(self.own, object)
+    }
+
     fn decode(&self, object: Value) -> Option<OwnObject> {
         OwnObject::read(self.own, object)
     }
@@ -57,6 +61,8 @@ pub(super) struct RowSink {
 
 impl Sink for RowSink {
     type Item = Row;
+
+    const MANAGERS: bool = true;
 
     fn decode(&self, object: Value) -> Option<Row> {
         if super::detail_of(&self.gvk) == Detail::Metadata {
