@@ -15,6 +15,7 @@ use std::time::Duration;
 use carto_core::key::{BlueprintKind, Gvk, ObjectKey, ServiceAccountKey, TemplateKind};
 use carto_core::model::{Blueprint, RunTemplate, Template};
 use carto_core::realize::{Dependency, Outcome};
+use carto_core::recall::Recall;
 use carto_core::row::{Row, RowState};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -73,6 +74,8 @@ struct Ledger {
     /// What the key is found by in [`Inner::dependents`].
     depends_on: Box<[Arc<Dependency>]>,
     watched: Box<[Gvk]>,
+    /// What spares the next pass work.
+    recall: Recall,
     /// Groups of kinds that were asked for and that nobody serves.
     missing: Vec<Arc<str>>,
     /// Counts the changes that concern the key.
@@ -190,6 +193,9 @@ impl Index {
                 wakes.add(key, &Cause::default());
             }
             let ledger = inner.ledgers.entry(key.clone()).or_default();
+            if ledger.recall != end.outcome.recall {
+                ledger.recall = end.outcome.recall.clone();
+            }
             let refused = end
                 .outcome
                 .depends_on
@@ -508,6 +514,15 @@ impl carto_core::realize::Index for Index {
                 .count()
         });
         u32::try_from(recent).unwrap_or(u32::MAX)
+    }
+
+    fn recall(&self, owner_uid: &str) -> Recall {
+        let inner = self.read();
+        let ledger = inner
+            .own
+            .by_uid(owner_uid)
+            .and_then(|key| inner.ledgers.get(key));
+        ledger.map_or_else(Recall::default, |ledger| ledger.recall.clone())
     }
 }
 

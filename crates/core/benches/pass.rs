@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use carto_core::key::{BlueprintKind, ObjectKey, OwnerKind, ServiceAccountKey, TemplateKind};
 use carto_core::model::{Blueprint, RunTemplate, Template};
 use carto_core::realize::{Index, Observed, Outcome, Realization, Reply, Request, Step, Watch};
+use carto_core::recall::Recall;
 use carto_core::row::{Row, RowState};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -100,13 +101,17 @@ impl Settled {
             owner: serde_json::to_vec(&owner).expect("a JSON value can always be written"),
         };
         let outcome = settled.pass();
+        assert_eq!(
+            outcome.recall, settled.world.recall,
+            "what the last pass left holds"
+        );
         assert_eq!(outcome.status, None, "a pass that changes nothing");
         assert_eq!(outcome.events, []);
         settled
     }
 
     /// One pass, as the shell makes it.
-    fn pass(&self) -> Box<Outcome> {
+    fn pass(&self) -> Outcome {
         let owner: Value = serde_json::from_slice(&self.owner).expect("it was written as JSON");
         let observed = Observed {
             owner: Arc::new(owner),
@@ -117,7 +122,7 @@ impl Settled {
         let mut reply = None;
         loop {
             match pass.resume(reply.take()) {
-                Step::Done(outcome) => return outcome,
+                Step::Done(outcome) => return *outcome,
                 Step::Do(Request::Observe { gvk, .. }) => {
                     let (mapping, watch) = (self.world.mappings[&gvk].clone(), Watch::Synced);
                     reply = Some(Reply::Observed { mapping, watch });
@@ -133,6 +138,7 @@ struct World {
     blueprint: Arc<Blueprint>,
     templates: BTreeMap<String, Arc<Template>>,
     rows: BTreeMap<ObjectKey, Arc<Row>>,
+    recall: Recall,
     mappings: BTreeMap<carto_core::key::Gvk, carto_core::key::Mapping>,
 }
 
@@ -168,6 +174,7 @@ impl World {
         Self {
             blueprint,
             templates,
+            recall: cluster.recall(uid),
             rows,
             mappings,
         }
@@ -203,6 +210,10 @@ impl Index for World {
 
     fn recent_repairs(&self, _: &ObjectKey) -> u32 {
         0
+    }
+
+    fn recall(&self, _: &str) -> Recall {
+        self.recall.clone()
     }
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Applied {
     pub(crate) unwatched: Option<String>,
     /// Who keeps changing its fields.
     pub(crate) rival: Option<String>,
+    /// Whether it carries this very stamp, and all that was sent is still ours.
+    pub(crate) as_sent: bool,
 }
 
 /// Why an object is not on the cluster as it should be.

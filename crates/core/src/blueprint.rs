@@ -11,6 +11,7 @@ use crate::json;
 use crate::key::{BlueprintKind, TemplateKind};
 use crate::model::Blueprint;
 use crate::realize::{Dependency, Next, Observed, Outcome};
+use crate::recall::Recall;
 use crate::validate;
 use crate::words::{condition_type, reason};
 
@@ -36,6 +37,7 @@ pub fn examine(kind: BlueprintKind, observed: &Observed) -> Outcome {
         depends_on,
         watched: BTreeSet::new(),
         next: Next::AwaitChange,
+        recall: Recall::default(),
     }
 }
 

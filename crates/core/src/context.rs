@@ -18,10 +18,13 @@ pub(crate) use unset::Schema;
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
     schema: Schema,
-    /// Shared with the templates that are evaluated with it.
-    object: Arc<Value>,
+    /// As the API returned it.
+    source: Arc<Value>,
+    /// The object as it is seen, shared with the templates that are evaluated with it; made when somebody looks.
+    object: OnceLock<Arc<Value>>,
     /// The object with all that is not set; made when something is not found.
     filled: OnceLock<Value>,
+    is_readable: OnceLock<bool>,
 }
 
 impl Subject {
@@ -29,22 +32,47 @@ impl Subject {
     ///
     /// Differs: `metadata.managedFields` is left out. Nobody stamps it, it is large, and it
     /// changes with every write of the status.
-    pub(crate) fn new(schema: Schema, object: &Value) -> Self {
-        let mut object = object.clone();
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-        }
-        unset::add_structs(schema, &mut object);
+    pub(crate) fn new(schema: Schema, source: &Arc<Value>) -> Self {
         Self {
             schema,
-            object: Arc::new(object),
+            source: Arc::clone(source),
+            object: OnceLock::new(),
             filled: OnceLock::new(),
+            is_readable: OnceLock::new(),
         }
+    }
+
+    /// Returns the owner as the API returned it.
+    pub(crate) fn source(&self) -> &Value {
+        &self.source
+    }
+
+    /// Reports whether ytt can read all of the owner; it fails on what it cannot, whatever a template looks at.
+    pub(crate) fn is_readable(&self) -> bool {
+        *self
+            .is_readable
+            .get_or_init(|| carto_ytt::inline::are_readable(&self.source))
+    }
+
+    /// Returns the object as it is seen.
+    pub(crate) fn object(&self) -> &Value {
+        self.shared()
+    }
+
+    fn shared(&self) -> &Arc<Value> {
+        self.object.get_or_init(|| {
+            let mut object = Value::clone(&self.source);
+            if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+                metadata.remove("managedFields");
+            }
+            unset::add_structs(self.schema, &mut object);
+            Arc::new(object)
+        })
     }
 
     /// Returns the object as the root of expressions, as selectors see it.
     pub(crate) fn root<'a>(&'a self, unset: &'a Scope<'a>) -> Scope<'a> {
-        Self::spread(&self.object).with_unset(unset)
+        Self::spread(self.object()).with_unset(unset)
     }
 
     /// Returns what [`Subject::root`] falls back on.
@@ -54,7 +82,7 @@ impl Subject {
 
     fn filled(&self) -> &Value {
         self.filled
-            .get_or_init(|| unset::fill(self.schema, &self.object))
+            .get_or_init(|| unset::fill(self.schema, self.object()))
     }
 
     fn spread(object: &Value) -> Scope<'_> {
@@ -67,7 +95,7 @@ impl Subject {
     /// Adds the object to a scope under the names that its kind has there.
     fn add<'a>(&self, scope: Scope<'a>) -> Scope<'a> {
         self.names().iter().fold(scope, |scope, name| {
-            scope.with_owned(*name, Arc::clone(&self.object))
+            scope.with_owned(*name, Arc::clone(self.shared()))
         })
     }
 
@@ -105,11 +133,4 @@ pub(crate) fn of_resource<'a>(
 /// Builds what a run template sees.
 pub(crate) fn of_runnable<'a>(subject: &'a Subject, selected: &'a Value) -> Scope<'a> {
     subject.add(Scope::new()).with("selected", selected)
-}
-
-impl Subject {
-    /// Returns the object.
-    pub(crate) fn object(&self) -> &Value {
-        &self.object
-    }
 }

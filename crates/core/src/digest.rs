@@ -70,6 +70,57 @@ fn prune_empty_metadata(map: &mut Map<String, Value>) {
     map.retain(|key, value| key != "metadata" || !empty(value));
 }
 
+/// A digest that only this process knows: it may read differently with the next version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    /// Begins one.
+    pub(crate) fn writer() -> Writer {
+        Writer(Vec::with_capacity(2048))
+    }
+}
+
+/// Takes in what a [`Fingerprint`] is of. Every part tells where it ends.
+pub(crate) struct Writer(Vec<u8>);
+
+impl Writer {
+    pub(crate) fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn value(&mut self, value: &Value) {
+        serde_json::to_writer(&mut self.0, value).expect("a JSON value can always be written");
+        // No JSON text goes on after this.
+        self.0.push(b'\n');
+    }
+
+    pub(crate) fn count(&mut self, count: usize) {
+        self.0.extend_from_slice(&count.to_le_bytes());
+    }
+
+    pub(crate) fn fingerprint(&mut self, part: Fingerprint) {
+        self.bytes(&part.0);
+    }
+
+    pub(crate) fn flag(&mut self, on: bool) {
+        self.0.push(u8::from(on));
+    }
+
+    /// Digests what was written.
+    pub(crate) fn end(self) -> Fingerprint {
+        let hash = Sha256::digest(&self.0);
+        let mut short = [0; 16];
+        short.copy_from_slice(&hash[..16]);
+        Fingerprint(short)
+    }
+}
+
 /// Returns the value of the label that repeats a stamp digest.
 pub(crate) fn short(digest: &str) -> &str {
     digest.get(..LABEL_CHARS).unwrap_or(digest)

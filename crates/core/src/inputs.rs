@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::digest::Writer;
 use crate::key::TemplateKind;
 use crate::model::{Blueprint, InputRef, Resource};
 use crate::outputs::Output;
@@ -211,6 +212,40 @@ impl Inputs {
                 .ok_or(InputKind::Deployment)
                 .map(Some),
             TemplateKind::Plain | TemplateKind::Run => Ok(None),
+        }
+    }
+
+    /// Writes all that a template can see of the inputs.
+    pub(crate) fn write(&self, into: &mut Writer) {
+        // A part that is forgotten here does not compile. What is missing is declared by the blueprint and seen as its
+        // absence.
+        let Self {
+            sources,
+            images,
+            configs,
+            deployment,
+            missing: _,
+        } = self;
+        into.count(sources.len());
+        for (name, (url, revision)) in sources {
+            into.text(name);
+            into.value(url);
+            into.value(revision);
+        }
+        for named in [images, configs] {
+            into.count(named.len());
+            for (name, value) in named {
+                into.text(name);
+                into.value(value);
+            }
+        }
+        match deployment {
+            Some(Output::Source { url, revision }) => {
+                into.flag(true);
+                into.value(url);
+                into.value(revision);
+            }
+            _ => into.flag(false),
         }
     }
 

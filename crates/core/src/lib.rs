@@ -29,6 +29,7 @@ mod problem;
 mod prune;
 mod realization;
 pub mod realize;
+pub mod recall;
 mod retention;
 pub mod row;
 pub mod runnable;

@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::apply::{Env, Progress};
 use crate::condition::{self, Condition};
 use crate::context::{Schema, Subject};
+use crate::digest::Fingerprint;
 use crate::family::Family;
 use crate::inputs::Inputs;
 use crate::json;
@@ -29,6 +30,8 @@ use crate::outputs::Output;
 use crate::problem::Problem;
 use crate::prune::{Needed, Prune};
 use crate::realize::{Dependency, EventRecord, Index, Observed, Outcome, Reply, Request, Step};
+use crate::recall::{self, Note, Recall};
+use crate::row::Row;
 use crate::status::Entry;
 use crate::task::Task;
 
@@ -54,6 +57,9 @@ pub struct Realization {
     events: Vec<EventRecord>,
     depends_on: BTreeSet<Dependency>,
     watched: BTreeSet<Gvk>,
+    /// What the last pass left, and what this one leaves.
+    recall: Recall,
+    notes: Vec<Note>,
     retry: bool,
     again: bool,
     later: bool,
@@ -101,7 +107,17 @@ struct Flight {
     rendered_name: String,
     /// What its author should know.
     note: Option<String>,
-    task: Task,
+    course: Course,
+    /// Digest of all that its template can see.
+    seen: Option<Fingerprint>,
+}
+
+/// How a resource gets its object.
+enum Course {
+    /// It is there, as the last pass left it.
+    Recalled(Arc<Row>),
+    /// It was rendered and is applied where need be.
+    Rendered(Box<Task>),
 }
 
 impl Realization {
@@ -115,6 +131,7 @@ impl Realization {
         let family = Family::of(kind);
         let subject = Subject::new(schema, &owner);
         let owner = Owner::read(kind, owner);
+        let recall = index.recall(&owner.uid);
         let named = json::text(&owner.object, &["status", family.reference, "name"]);
         Self {
             family,
@@ -133,6 +150,8 @@ impl Realization {
             events: Vec::new(),
             depends_on: BTreeSet::new(),
             watched: BTreeSet::new(),
+            recall,
+            notes: Vec::new(),
             retry: false,
             again: false,
             later: false,
@@ -177,10 +196,20 @@ impl Realization {
                 self.begin_resource(index);
                 continue;
             };
-            match flight
-                .task
-                .resume(&env(&*self.index, &self.account, &self.owner), reply.take())
-            {
+            let progress = match &mut flight.course {
+                Course::Recalled(row) => recall::resume(row, &flight.template, reply.take()),
+                Course::Rendered(task) => {
+                    let env = env(&*self.index, &self.account, &self.owner);
+                    Some(task.resume(&env, reply.take()))
+                }
+            };
+            let Some(progress) = progress else {
+                // It is not watched any more, say.
+                self.recall = Recall::default();
+                self.begin_resource(flight.index);
+                continue;
+            };
+            match progress {
                 Progress::Ask(request) => {
                     self.work.as_mut()?.flight = Some(flight);
                     return Some(request);

@@ -17,7 +17,7 @@
 //! }
 //! ```
 //!
-//! A pass asks a bounded number of requests: at most eight per resource of the blueprint, one per
+//! A pass asks a bounded number of requests: at most nine per resource of the blueprint, one per
 //! object to prune and [`MAX_DELETIONS`] of those.
 
 use std::collections::BTreeSet;
@@ -29,6 +29,7 @@ use serde_json::Value;
 use crate::key::{BlueprintKind, Gvk, Mapping, ObjectKey, ServiceAccountKey, TemplateKind};
 use crate::model::{Blueprint, RunTemplate, Template};
 pub use crate::realization::Realization;
+use crate::recall::Recall;
 use crate::row::{Expressions, Row, RowState};
 
 /// The field manager of every write the core asks for.
@@ -62,6 +63,13 @@ pub trait Index: Send + Sync {
     /// Returns how often, within the last ten minutes, the shell performed an apply of this
     /// object whose purpose was [`Purpose::Repair`].
     fn recent_repairs(&self, key: &ObjectKey) -> u32;
+    /// Returns [`Outcome::recall`] of the last pass over the owner of this uid, or nothing.
+    ///
+    /// Without it, as after a restart, a pass looks at everything anew and comes to the same end.
+    fn recall(&self, owner_uid: &str) -> Recall {
+        let _ = owner_uid;
+        Recall::default()
+    }
 }
 
 /// What has to be done next, or the end of the pass.
@@ -277,6 +285,8 @@ pub struct Outcome {
     pub watched: BTreeSet<Gvk>,
     /// When to look again.
     pub next: Next,
+    /// What spares the next pass work; to be kept as long as the owner, and given back by [`Index::recall`].
+    pub recall: Recall,
 }
 
 /// One event, of type `Normal`.

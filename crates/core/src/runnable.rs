@@ -27,6 +27,7 @@ use crate::realization::service_account_missing;
 use crate::realize::{
     Dependency, EventRecord, Index, Next, Observed, Outcome, Reply, Request, Step,
 };
+use crate::recall::Recall;
 use crate::row::Row;
 use crate::stamp;
 use crate::stamp::finish::{Stamper, run_labels};
@@ -373,6 +374,7 @@ impl RunnablePass {
             depends_on: std::mem::take(&mut self.depends_on),
             watched: std::mem::take(&mut self.watched),
             next: self.next,
+            recall: Recall::default(),
         }
     }
 }

@@ -28,6 +28,18 @@ pub(crate) struct Done {
     pub(crate) retry: bool,
 }
 
+impl Done {
+    /// Ends with an object and nothing to clear away.
+    pub(crate) fn of(applied: Applied) -> Self {
+        Self {
+            result: Ok(applied),
+            deleted: Vec::new(),
+            forbidden: false,
+            retry: false,
+        }
+    }
+}
+
 /// Applies one object and clears away old runs.
 pub(crate) struct Task {
     stage: Stage,

@@ -153,6 +153,7 @@ fn outcome() -> Outcome {
         depends_on: BTreeSet::new(),
         watched: BTreeSet::new(),
         next: realize::Next::AwaitChange,
+        recall: carto_core::recall::Recall::default(),
     }
 }
 

@@ -59,6 +59,7 @@ impl Index {
             depends_on: on.iter().cloned().collect(),
             watched: BTreeSet::from([gvk()]),
             next: realize::Next::AwaitChange,
+            recall: carto_core::recall::Recall::default(),
         };
         self.end(workload, &outcome, self.moment());
     }
@@ -349,6 +350,7 @@ async fn what_changes_while_a_pass_runs_is_not_lost() {
         depends_on: BTreeSet::new(),
         watched: BTreeSet::new(),
         next: realize::Next::AwaitChange,
+        recall: carto_core::recall::Recall::default(),
     };
     index.end("a", &outcome, began);
     assert_eq!(index.woken().await, ["Workload/team/a"]);
@@ -449,6 +451,7 @@ async fn a_refusal_right_after_a_change_of_rights_is_not_believed() {
         depends_on: BTreeSet::from([on]),
         watched: BTreeSet::new(),
         next: realize::Next::AwaitChange,
+        recall: carto_core::recall::Recall::default(),
     };
     assert!(!index.end("a", &outcome, index.moment()));
     let subject = json!({"kind": "Group", "name": "system:authenticated"});
@@ -468,6 +471,7 @@ async fn a_new_kind_wakes_those_who_missed_it() {
         depends_on: BTreeSet::new(),
         watched: BTreeSet::new(),
         next: realize::Next::AwaitChange,
+        recall: carto_core::recall::Recall::default(),
     };
     let missing = BTreeSet::from([Arc::from("kpack.io")]);
     let end = PassEnd {

@@ -173,7 +173,7 @@ impl Mutable {
             return self.apply(env, Purpose::Change, true);
         }
         if self.is_as_sent(&row) {
-            return Ok(self.done(row, Change::None, None));
+            return Ok(self.done_as_sent(row, Change::None));
         }
         if env.index.recent_repairs(&row.key) < rival::MAX_REPAIRS {
             return self.apply(env, Purpose::Repair, true);
@@ -216,7 +216,13 @@ impl Mutable {
             (false, true) => Change::None,
             (false, false) => Change::Patched,
         };
-        Ok(self.done(Arc::new(row), change, None))
+        let is_ours = row.carries(&self.sealed.digest);
+        let row = Arc::new(row);
+        Ok(if is_ours {
+            self.done_as_sent(row, change)
+        } else {
+            self.done(row, change, None)
+        })
     }
 
     fn failed(&mut self, env: &Env<'_>, state: State, failure: ApiFailure) -> Next {
@@ -302,8 +308,24 @@ impl Mutable {
         }))
     }
 
-    fn done(&mut self, row: Arc<Row>, change: Change, rival: Option<String>) -> Progress<Applied> {
-        Progress::Ready(Applied {
+    fn done(&self, row: Arc<Row>, change: Change, rival: Option<String>) -> Progress<Applied> {
+        let rival = Applied {
+            rival,
+            ..self.end(row, change)
+        };
+        Progress::Ready(rival)
+    }
+
+    fn done_as_sent(&self, row: Arc<Row>, change: Change) -> Progress<Applied> {
+        let as_sent = Applied {
+            as_sent: true,
+            ..self.end(row, change)
+        };
+        Progress::Ready(as_sent)
+    }
+
+    fn end(&self, row: Arc<Row>, change: Change) -> Applied {
+        Applied {
             row,
             mapping: self
                 .mapping
@@ -312,8 +334,9 @@ impl Mutable {
             change,
             siblings: Vec::new(),
             unwatched: self.unwatched.clone(),
-            rival,
-        })
+            rival: None,
+            as_sent: false,
+        }
     }
 
     fn row(&self, object: &Value) -> Result<Row> {

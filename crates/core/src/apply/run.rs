@@ -306,6 +306,7 @@ impl Run {
             siblings,
             unwatched: self.unwatched.clone(),
             rival: None,
+            as_sent: false,
         })
     }
 }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use carto_query::requirement::FieldRequirement;
 use serde_json::Value;
 
+use crate::context::Subject;
+use crate::digest::{Fingerprint, Writer};
 use crate::json;
 use crate::key::{Gvk, TemplateKind};
 use crate::model::blueprint::requirement;
+use crate::recall::{self, Reads};
 use crate::row::{Expression, Expressions};
 use crate::stamp::Ytt;
 
@@ -33,6 +36,10 @@ pub struct Template {
     /// What of it can never work; its blueprints say so in their status.
     pub mistakes: Vec<String>,
     expressions: Expressions,
+    /// What `$(...)$` reads of an owner; ytt says so itself.
+    reads: Reads,
+    /// Everything that makes a difference to what is stamped for the same context.
+    stamps: Fingerprint,
 }
 
 /// What a template stamps.
@@ -219,9 +226,42 @@ impl Template {
             output: OutputRule::read(kind, spec),
             mistakes: crate::validate::errors(object),
             expressions: Expressions::default(),
+            reads: Reads::All,
+            stamps: Fingerprint::writer().end(),
         };
         template.expressions = template.needed();
+        if let Body::Object { compiled, .. } = &template.body {
+            template.reads = Reads::of_tags(compiled);
+        }
+        template.stamps = template.stamps();
         template
+    }
+
+    fn stamps(&self) -> Fingerprint {
+        let mut into = Fingerprint::writer();
+        match &self.body {
+            Body::Object { written, .. } => into.value(written),
+            Body::Ytt(ytt) => into.text(ytt.text()),
+            Body::Nothing => {}
+        }
+        into.text(self.kind.name());
+        into.text(&self.name);
+        into.text(self.lifecycle.name());
+        recall::named(&self.params, &mut into);
+        into.end()
+    }
+
+    /// Writes what there is to see of the template, and what it can see of an owner. `None` when it fails on that
+    /// owner, whatever it reads.
+    pub(crate) fn write_seen(&self, owner: &Subject, into: &mut Writer) -> Option<()> {
+        into.fingerprint(self.stamps);
+        let reads = match &self.body {
+            Body::Object { .. } => &self.reads,
+            Body::Ytt(ytt) => ytt.reads().filter(|_| owner.is_readable())?,
+            Body::Nothing => return None,
+        };
+        reads.write(owner, into);
+        Some(())
     }
 
     /// Returns everything that is read out of its objects.

@@ -39,7 +39,7 @@ pub struct Mock {
 pub fn stamp_alone(template: &Value, workload: &Value, mock: &Mock) -> Result<Value, String> {
     let template = read_template(template)?;
     let owner = Owner::read(OwnerKind::Workload, Arc::new(workload.clone()));
-    let subject = Subject::new(Schema::Workload, workload);
+    let subject = Subject::new(Schema::Workload, &owner.object);
     let params = Blueprint::read(
         BlueprintKind::SupplyChain,
         &json!({"spec": {"params": mock.params}}),
@@ -77,7 +77,7 @@ pub fn stamp_in_chain(
         .map(read_template)
         .collect::<Result<_, _>>()?;
     let owner = Owner::read(OwnerKind::Workload, Arc::new(workload.clone()));
-    let subject = Subject::new(Schema::Workload, workload);
+    let subject = Subject::new(Schema::Workload, &owner.object);
     let chain = selected(&owner, &subject, chains)?;
     let resource = chain.resource(target).ok_or_else(|| {
         format!("did not find a supply chain resource with target name: {target}")

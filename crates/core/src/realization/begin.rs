@@ -46,12 +46,13 @@ pub(crate) fn select(
     }
     candidates.sort_by(|a, b| a.name.cmp(&b.name));
     let has_fields = |one: &Arc<Blueprint>| !one.selector.compiled.fields().is_empty();
-    let unset = if candidates.iter().any(has_fields) {
-        subject.unset_root()
+    let (unset, root);
+    root = if candidates.iter().any(has_fields) {
+        unset = subject.unset_root();
+        subject.root(&unset)
     } else {
         Scope::new()
     };
-    let root = subject.root(&unset);
     let selectors = candidates
         .iter()
         .map(|blueprint| &blueprint.selector.compiled);

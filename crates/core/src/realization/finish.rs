@@ -10,6 +10,7 @@ use crate::json;
 use crate::model::{Body, Template};
 use crate::prune::{self, Prune, Victim};
 use crate::realize::{Dependency, Next, Outcome};
+use crate::recall::Recall;
 use crate::status::{self, Entry};
 use crate::words::{condition_type, event_reason, reason};
 
@@ -64,6 +65,7 @@ impl Realization {
             depends_on: std::mem::take(&mut self.depends_on),
             watched: std::mem::take(&mut self.watched),
             next,
+            recall: std::mem::take(&mut self.notes).into(),
         }
     }
 
@@ -190,6 +192,7 @@ impl Outcome {
             depends_on: BTreeSet::new(),
             watched: BTreeSet::new(),
             next: Next::AwaitChange,
+            recall: Recall::default(),
         }
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Flight, Realization};
+use super::{Course, Flight, Realization};
 use crate::apply::run::Purpose;
 use crate::context::{self, Subject};
+use crate::digest::Fingerprint;
 use crate::health;
 use crate::inputs::{InputKind, Inputs, Missing, Why};
 use crate::json;
@@ -16,11 +17,14 @@ use crate::outputs::Output;
 use crate::params;
 use crate::problem::{Place, Problem};
 use crate::realize::Dependency;
+use crate::recall::{self, Sight};
+use crate::row::{Row, RowState};
 use crate::stamp;
 use crate::stamp::finish::Stamper;
 use crate::stamp::refers::Refers;
 use crate::task::Task;
 use crate::words::label;
+use carto_query::Scope;
 use carto_query::select::{MatchError, best_matches};
 
 /// What a resource comes to before anything is applied.
@@ -32,6 +36,13 @@ enum Prepared {
         template: Arc<Template>,
         object: Value,
         note: Option<String>,
+        seen: Option<Fingerprint>,
+    },
+    /// The object is there and as it would be rendered again.
+    Recalled {
+        template: Arc<Template>,
+        row: Arc<Row>,
+        seen: Fingerprint,
     },
     /// Nothing can be done.
     Stuck {
@@ -54,20 +65,39 @@ impl Realization {
                 template,
                 object,
                 note,
+                seen,
             } => {
                 let rendered_name = json::string(&object, &["metadata", "name"]);
                 let task = self.task(resource, &template, object);
-                if let Some(work) = &mut self.work {
-                    work.flight = Some(Flight {
-                        index,
-                        template,
-                        inputs,
-                        rendered_name,
-                        note,
-                        task,
-                    });
-                }
+                self.take_off(Flight {
+                    index,
+                    template,
+                    inputs,
+                    rendered_name,
+                    note,
+                    course: Course::Rendered(Box::new(task)),
+                    seen,
+                });
             }
+            Prepared::Recalled {
+                template,
+                row,
+                seen,
+            } => self.take_off(Flight {
+                index,
+                template,
+                inputs,
+                rendered_name: String::new(),
+                note: None,
+                course: Course::Recalled(row),
+                seen: Some(seen),
+            }),
+        }
+    }
+
+    fn take_off(&mut self, flight: Flight) {
+        if let Some(work) = &mut self.work {
+            work.flight = Some(flight);
         }
     }
 
@@ -101,11 +131,22 @@ impl Realization {
         if let Some(problem) = self.gate(index, resource, &template, inputs) {
             return stuck(Some(template), problem);
         }
+        let seen = self.seen(resource, &template, inputs);
+        if let Some(seen) = seen
+            && let Some(row) = self.recalled(resource, &template, seen)
+        {
+            return Prepared::Recalled {
+                template,
+                row,
+                seen,
+            };
+        }
         match self.stamp(resource, &template, inputs) {
             Ok((object, note)) => Prepared::Object {
                 template,
                 object,
                 note,
+                seen,
             },
             Err(text) => {
                 let place = self.place(resource);
@@ -113,6 +154,44 @@ impl Realization {
                 stuck(Some(template), problem)
             }
         }
+    }
+
+    /// Digests what the template of a mutable object can see.
+    fn seen(
+        &self,
+        resource: &Resource,
+        template: &Template,
+        inputs: &Inputs,
+    ) -> Option<Fingerprint> {
+        let work = self.work.as_ref()?;
+        if template.lifecycle.is_immutable() {
+            return None;
+        }
+        let sight = Sight {
+            owner: &self.owner,
+            subject: &self.subject,
+            account: &self.account,
+            blueprint: &work.blueprint,
+            resource,
+            template,
+            inputs,
+        };
+        sight.digest()
+    }
+
+    /// Finds the object of a resource, when it was as it should be for the same sight and is as it was.
+    fn recalled(
+        &self,
+        resource: &Resource,
+        template: &Template,
+        seen: Fingerprint,
+    ) -> Option<Arc<Row>> {
+        let key = &self.previous_entry(&resource.name)?.stamped.as_ref()?.key;
+        let RowState::Known(row) = self.index.row(key) else {
+            return None;
+        };
+        let found = recall::found(&row, &self.owner.uid)?;
+        (row.covers(template.expressions()) && self.recall.has(seen, found)).then_some(row)
     }
 
     fn place<'a>(&'a self, resource: &'a Resource) -> Place<'a> {
@@ -256,9 +335,15 @@ pub(crate) fn best_options(
     owner: &Owner,
     subject: &Subject,
 ) -> Result<Vec<usize>, (usize, MatchError)> {
+    let selectors = options.iter().map(|option| &option.selector.compiled);
+    if options
+        .iter()
+        .all(|option| option.selector.compiled.fields().is_empty())
+    {
+        return best_matches(selectors, &owner.labels, &Scope::new());
+    }
     let unset = subject.unset_root();
     let root = subject.root(&unset);
-    let selectors = options.iter().map(|option| &option.selector.compiled);
     best_matches(selectors, &owner.labels, &root)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use carto_merge::managed;
 use serde_json::Value;
 
+use crate::digest::Writer;
 use crate::realize::FIELD_MANAGER;
 
 /// Stands for the uid of the controller. JSON escapes it, so no text has it.
@@ -34,6 +35,11 @@ impl OwnedFields {
             None => self.0.to_string(),
         };
         serde_json::from_str(&text).ok()
+    }
+
+    /// Writes them, with the controller left open.
+    pub(crate) fn write(&self, into: &mut Writer) {
+        into.text(&self.0);
     }
 
     /// The text, to be replaced by an equal one at most.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::digest::Writer;
+
 /// Annotation `carto.run/stamp-digest`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StampDigest(Form);
@@ -17,6 +19,14 @@ enum Form {
 impl StampDigest {
     pub(super) fn read(text: &str) -> Self {
         Self(sha256(text).map_or_else(|| Form::Other(text.into()), Form::Sha256))
+    }
+
+    /// Writes it.
+    pub(crate) fn write(&self, into: &mut Writer) {
+        match &self.0 {
+            Form::Sha256(bytes) => into.bytes(bytes),
+            Form::Other(text) => into.text(text),
+        }
     }
 
     /// Reports whether it reads so.

@@ -28,9 +28,9 @@ pub(crate) struct Sealed {
 ///
 /// `blockOwnerDeletion` does not count, since it is left out where the account may not set it.
 pub(crate) fn seal_mutable(mut object: Value) -> Sealed {
-    let mut counted = object.clone();
-    clear_block(&mut counted);
-    let digest = digest::stamp(&counted);
+    let blocks = take_blocks(&mut object);
+    let digest = digest::stamp(&object);
+    put_blocks(&mut object, blocks);
     annotate(&mut object, &digest);
     Sealed { object, digest }
 }
@@ -105,14 +105,35 @@ pub(crate) fn unscope(object: &mut Value, account: &ServiceAccountKey) {
 
 /// Takes `blockOwnerDeletion` out of the owner references.
 pub(crate) fn clear_block(object: &mut Value) {
+    take_blocks(object);
+}
+
+const BLOCK: &str = "blockOwnerDeletion";
+
+/// Takes `blockOwnerDeletion` out of each of the owner references.
+fn take_blocks(object: &mut Value) -> Vec<Option<Value>> {
+    references(object)
+        .map(|owner| owner.remove(BLOCK))
+        .collect()
+}
+
+/// Puts back what [`take_blocks`] took.
+fn put_blocks(object: &mut Value, blocks: Vec<Option<Value>>) {
+    for (owner, block) in references(object).zip(blocks) {
+        if let Some(block) = block {
+            owner.insert(BLOCK.into(), block);
+        }
+    }
+}
+
+fn references(object: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
     let owners = object
         .pointer_mut("/metadata/ownerReferences")
         .and_then(Value::as_array_mut);
-    for owner in owners.into_iter().flatten() {
-        if let Some(owner) = owner.as_object_mut() {
-            owner.remove("blockOwnerDeletion");
-        }
-    }
+    owners
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
 }
 
 #[cfg(test)]

@@ -13,12 +13,19 @@ use carto_ytt::inline::{Program, STDIN};
 use serde_json::{Map, Value};
 
 use super::Rendered;
+use crate::recall::Reads;
 
 /// A ytt template, compiled when it is first needed.
 #[derive(Clone, Debug)]
 pub struct Ytt {
     text: Arc<str>,
-    program: Arc<OnceLock<Result<Program, String>>>,
+    program: Arc<OnceLock<Result<Compiled, String>>>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    program: Program,
+    reads: Reads,
 }
 
 impl PartialEq for Ytt {
@@ -41,16 +48,31 @@ impl Ytt {
         &self.text
     }
 
+    fn compiled(&self) -> Result<&Compiled, &str> {
+        let compile = || {
+            let program =
+                Program::compile(STDIN, &self.text).map_err(|error| error.to_cli_string())?;
+            let reads = Reads::of_ytt(program.reads());
+            Ok(Compiled { program, reads })
+        };
+        let compiled = self.program.get_or_init(compile);
+        compiled.as_ref().map_err(String::as_str)
+    }
+
+    /// Returns what of its owner the template can tell apart; `None` when it cannot be compiled.
+    pub(crate) fn reads(&self) -> Option<&Reads> {
+        self.compiled().ok().map(|compiled| &compiled.reads)
+    }
+
     /// Evaluates the template with the names of the scope as data values.
     ///
     /// # Errors
     /// The text of what is wrong, as the original words it.
     pub(crate) fn render(&self, scope: &Scope<'_>) -> Result<Rendered, String> {
         let failed = |text: &str| format!("unable to apply ytt template: {text}");
-        let compile = || Program::compile(STDIN, &self.text).map_err(|error| error.to_cli_string());
-        let program = self.program.get_or_init(compile).as_ref();
-        let output = program
-            .map_err(|text| failed(text))?
+        let compiled = self.compiled().map_err(failed)?;
+        let output = compiled
+            .program
             .eval(&scope.to_shared().collect(), &Limits::INLINE)
             .map_err(|error| failed(&error.to_cli_string()))?;
         let documents = carto_yaml::decode_all(&output.text).map_err(|error| error.to_string())?;

@@ -12,6 +12,7 @@ use carto_core::model::{Blueprint, RunTemplate, Template};
 use carto_core::realize::{
     ApiFailure, FailureKind, Index, Purpose, Reply, Request, WATCH_LABELS, Watch,
 };
+use carto_core::recall::Recall;
 use carto_core::row::{Expressions, Row, RowState};
 use carto_merge::fieldpath::Filter;
 use carto_merge::schema::Schema;
@@ -57,6 +58,8 @@ pub(crate) struct State {
     pub(crate) stale: bool,
     expressions: BTreeMap<Gvk, Expressions>,
     repairs: BTreeMap<ObjectKey, u32>,
+    /// What the last pass over each owner left, by uid.
+    pub(crate) recalls: BTreeMap<String, Recall>,
     versions: u64,
     /// How often an object of that key was created: uids must not depend on anything else.
     births: BTreeMap<ObjectKey, u32>,
@@ -117,6 +120,7 @@ impl Cluster {
             reversed: false,
             expressions: BTreeMap::new(),
             repairs: BTreeMap::new(),
+            recalls: BTreeMap::new(),
             versions: 100,
             births: BTreeMap::new(),
             order: Vec::new(),
@@ -299,6 +303,7 @@ impl Cluster {
             state.missed.clear();
             state.expressions.clear();
             state.repairs.clear();
+            state.recalls.clear();
             state.rows.clear();
             let mut named: BTreeMap<Gvk, Expressions> = BTreeMap::new();
             for (gvk, expressions) in state.objects.values().filter_map(read_by_template) {
@@ -972,6 +977,10 @@ impl Index for Cluster {
 
     fn recent_repairs(&self, key: &ObjectKey) -> u32 {
         self.with(|state| state.repairs.get(key).copied().unwrap_or_default())
+    }
+
+    fn recall(&self, owner_uid: &str) -> Recall {
+        self.with(|state| state.recalls.get(owner_uid).cloned().unwrap_or_default())
     }
 }
 

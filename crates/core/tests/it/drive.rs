@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use carto_core::blueprint;
 use carto_core::key::{BlueprintKind, ObjectKey, OwnerKind};
-use carto_core::realize::{Observed, Outcome, Realization, Step};
+use carto_core::realize::{Index as _, Observed, Outcome, Realization, Step};
+use carto_core::recall::Recall;
 use carto_core::runnable::RunnablePass;
 use serde_json::Value;
 
@@ -27,6 +28,13 @@ impl Cluster {
     /// object is gone.
     pub(crate) fn pass(&self, key: &ObjectKey) -> Option<Outcome> {
         let outcome = self.plan(key)?;
+        if let Some(owner) = self.get(key) {
+            let uid = owner["metadata"]["uid"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            self.with(|state| state.recalls.insert(uid, outcome.recall.clone()));
+        }
         self.pass_ended();
         for event in &outcome.events {
             let text = format!("{} {}", event.reason, event.message);
@@ -39,8 +47,27 @@ impl Cluster {
         Some(outcome)
     }
 
-    /// Runs one pass over an object without writing its status.
+    /// Runs one pass over an object without writing its status. One that asks for nothing is run again without what
+    /// the last one left, and has to end the same.
     pub(crate) fn plan(&self, key: &ObjectKey) -> Option<Outcome> {
+        let asked = || self.with(|state| state.requests);
+        let left = self.get(key).is_some_and(|object| {
+            let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+            self.recall(uid) != Recall::default()
+        });
+        let before = asked();
+        let outcome = self.plan_once(key)?;
+        if left && asked() == before {
+            let recalls = self.with(|state| std::mem::take(&mut state.recalls));
+            let anew = self.plan_once(key)?;
+            self.with(|state| state.recalls = recalls);
+            assert_eq!(asked(), before, "{key}: work was left out");
+            assert_eq!(anew, outcome, "{key}: the end is another");
+        }
+        Some(outcome)
+    }
+
+    fn plan_once(&self, key: &ObjectKey) -> Option<Outcome> {
         let owner = Arc::new(self.get(key)?);
         let observed = Observed {
             owner,

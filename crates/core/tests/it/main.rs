@@ -17,6 +17,7 @@ mod offline;
 mod ownership;
 mod plan;
 mod prune;
+mod recall;
 mod runnables;
 mod scenarios;
 mod selection;

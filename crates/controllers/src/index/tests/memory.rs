@@ -146,6 +146,7 @@ fn outcome(owner: usize) -> Outcome {
         depends_on: RESOURCES.iter().map(template).chain(on).collect(),
         watched: BTreeSet::from([stamped_gvk()]),
         next: realize::Next::AwaitChange,
+        recall: carto_core::recall::Recall::default(),
     }
 }
 
