@@ -14,8 +14,6 @@ use futures::{StreamExt, stream};
 use super::Summary;
 use super::home::{Part, Tools};
 
-/// For how long nothing moves when things have settled: more than the original's first retries.
-const REST: Duration = Duration::from_millis(2_500);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Options of the comparison.
@@ -33,6 +31,10 @@ pub(crate) struct Args {
     /// How many scenarios are played at a time
     #[arg(long, default_value_t = 10)]
     at_a_time: usize,
+    /// For how many milliseconds nothing moves when things have settled: more than the original's
+    /// first retries, and more still on a machine that has much else to do
+    #[arg(long, default_value_t = 2_500)]
+    rest: u64,
     /// Print the differences that have a name as well, so that the name can be held against them
     #[arg(long)]
     show_named: bool,
@@ -130,7 +132,8 @@ impl Home {
         carto_server::apply_yaml(&client, &kinds).await?;
         let world = World::follow(client).await?;
         let mut choreographer = start(self)?;
-        let played = play(&world, scenarios.iter().copied(), args.at_a_time).await;
+        let rest = Duration::from_millis(args.rest);
+        let played = play(&world, scenarios.iter().copied(), args.at_a_time, rest).await;
         if choreographer.has_ended() {
             let log = fs::read_to_string(self.log("original")).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(40).collect();
@@ -150,9 +153,10 @@ pub(super) async fn play(
     world: &World,
     scenarios: impl IntoIterator<Item = &Scenario>,
     at_a_time: usize,
+    rest: Duration,
 ) -> Played {
     let pace = Pace {
-        rest: REST,
+        rest,
         patience: PATIENCE,
         idle: &|| true,
     };

@@ -22,6 +22,8 @@ use super::home::{Part, Tools};
 /// For how long nothing moves when a choreographer has taken over; its start is part of it.
 const REST: Duration = Duration::from_secs(8);
 const PATIENCE: Duration = Duration::from_mins(3);
+/// For how long nothing moves between two steps of a scenario.
+const PLAYED: Duration = Duration::from_secs(4);
 
 /// Options of the swap.
 #[derive(clap::Args)]
@@ -69,7 +71,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Summary> {
         let world = World::follow(client.clone()).await?;
 
         let theirs = original()?;
-        let played = cartographer::play(&world, &scenarios, 10).await;
+        let played = cartographer::play(&world, &scenarios, 10, PLAYED).await;
         for (id, result) in &played {
             anyhow::ensure!(result.is_ok(), "{id} with the original: {result:?}");
         }

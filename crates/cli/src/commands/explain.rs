@@ -2,6 +2,7 @@
 
 mod look;
 mod print;
+mod runnable;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,16 +16,16 @@ use serde_json::Value;
 use crate::{commands::up::runtime, env::Env, error::CommandError, live::Live, output};
 use look::Look;
 
-/// Explains why a workload or deliverable is where it is
+/// Explains why a workload, deliverable or runnable is where it is
 ///
 /// Says which chain carries it or why none does, which resource holds it up and why, which inputs
 /// are missing and from whom, who changed what last, and what comes next. With RESOURCE it tells
-/// everything about that step.
+/// everything about that step; of a runnable it tells its template, its newest run and its outputs.
 ///
 /// Only reads. Exits 0 whatever the answer is.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Name of a workload, or deliverable/NAME
+    /// Name of a workload, or deliverable/NAME, or runnable/NAME
     #[arg(value_name = "WORKLOAD")]
     owner: String,
     /// A resource of its chain
@@ -51,21 +52,50 @@ pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
         kubeconfig,
         output,
     } = args;
-    let (kind, name) = named(&owner)?;
-    let answer = runtime()?.block_on(async {
+    let (asked, name) = named(&owner)?;
+    if let (Asked::Runnable, Some(name)) = (asked, &resource) {
+        let error = CommandError::user(format!("a runnable has no resource \"{name}\""));
+        return Err(error.hint("ask for the runnable alone"));
+    }
+    let (text, data) = runtime()?.block_on(async {
         let mut live = Live::connect(kubeconfig.as_deref()).await?;
         let namespace = namespace.unwrap_or_else(|| live.default_namespace().to_owned());
         let key = ObjectKey {
-            gvk: Gvk::new(API_VERSION, kind.name()),
+            gvk: Gvk::new(API_VERSION, asked.kind()),
             namespace: Some(namespace.as_str().into()),
             name: name.into(),
         };
-        let owner = live.get(&key).await?.ok_or_else(|| absent(&key))?;
-        answer(&mut live, kind, owner, resource).await
+        let object = live.get(&key).await?.ok_or_else(|| absent(&key))?;
+        match asked {
+            Asked::Owner(kind) => {
+                let answer = answer(&mut live, kind, object, resource).await?;
+                Ok::<_, CommandError>((print::text(&answer), print::data(&answer)))
+            }
+            Asked::Runnable => {
+                let answer = runnable::answer(&mut live, &key, &object).await;
+                Ok((answer.text(), answer.data()))
+            }
+        }
     })?;
     match output {
-        output::Shape::Text => Ok(env.out(&print::text(&answer))?),
-        shape => output::document(env, shape, &print::data(&answer)),
+        output::Shape::Text => Ok(env.out(&text)?),
+        shape => output::document(env, shape, &data),
+    }
+}
+
+/// What is asked about.
+#[derive(Clone, Copy)]
+enum Asked {
+    Owner(OwnerKind),
+    Runnable,
+}
+
+impl Asked {
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Owner(kind) => kind.name(),
+            Self::Runnable => "Runnable",
+        }
     }
 }
 
@@ -109,16 +139,17 @@ async fn answer(
     })
 }
 
-fn named(owner: &str) -> Result<(OwnerKind, &str), CommandError> {
+fn named(owner: &str) -> Result<(Asked, &str), CommandError> {
     let Some((kind, name)) = owner.split_once('/') else {
-        return Ok((OwnerKind::Workload, owner));
+        return Ok((Asked::Owner(OwnerKind::Workload), owner));
     };
     match kind.to_lowercase().as_str() {
-        "workload" | "workloads" | "wld" => Ok((OwnerKind::Workload, name)),
-        "deliverable" | "deliverables" | "dlv" => Ok((OwnerKind::Deliverable, name)),
+        "workload" | "workloads" | "wld" => Ok((Asked::Owner(OwnerKind::Workload), name)),
+        "deliverable" | "deliverables" | "dlv" => Ok((Asked::Owner(OwnerKind::Deliverable), name)),
+        "runnable" | "runnables" | "run" => Ok((Asked::Runnable, name)),
         _ => Err(
             CommandError::user(format!("there is no kind of owner \"{kind}\""))
-                .hint("name a workload, or deliverable/NAME"),
+                .hint("name a workload, or deliverable/NAME, or runnable/NAME"),
         ),
     }
 }

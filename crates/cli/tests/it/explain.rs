@@ -257,6 +257,33 @@ spec:
         "{said}"
     );
     assert!(said.contains("\n  run Test run-"), "{said}");
+
+    let said = text(&home, &["runnable/web"]);
+    assert!(
+        said.starts_with(
+            "Runnable default/web: waiting\nits newest run has not said how it ended\n\n  by ClusterRunTemplate tests\n"
+        ),
+        "{said}"
+    );
+    let test = kind("test.run/v1alpha1", "Test");
+    let run = said
+        .split("\n  run Test ")
+        .nth(1)
+        .and_then(|rest| rest.lines().next());
+    let ended = json!({"url": "u", "conditions": [{"type": "Succeeded", "status": "True", "reason": "R", "message": ""}]});
+    home.say(&test, run.expect("a run"), ended);
+    home.wait(&runnable, "web", |object| {
+        !object["status"]["outputs"].is_null()
+    });
+    let said = text(&home, &["run/web"]);
+    assert!(said.starts_with("Runnable default/web: ready\n"), "{said}");
+    assert!(said.contains("\n    Succeeded True\n"), "{said}");
+    for name in ["revision", "url"] {
+        let line = format!("\n  gives {name} \"u\"\n");
+        assert!(said.contains(&line), "{said}");
+    }
+    let output = explain(&home, &["runnable/web", "image"]);
+    assert_eq!(output.status.code(), Some(1));
     home.end();
 }
 

@@ -175,11 +175,11 @@ impl Cluster {
     /// Returns the `number`th object, from 1, whose name was generated so.
     pub(crate) fn generated(&self, kind: &str, prefix: &str, number: usize) -> ObjectKey {
         self.with(|state| {
-            let made = state
+            let mut made = state
                 .order
                 .iter()
                 .filter(|key| &*key.gvk.kind == kind && key.name.starts_with(prefix));
-            let found = made.skip(number - 1).next();
+            let found = made.nth(number - 1);
             found
                 .unwrap_or_else(|| panic!("there is no {kind}/{prefix}#{number}"))
                 .clone()

@@ -38,7 +38,7 @@ pub(super) struct Thing {
 }
 
 impl Thing {
-    fn new(title: String, object: Option<&Value>) -> Self {
+    pub(super) fn new(title: String, object: Option<&Value>) -> Self {
         Self {
             title,
             exists: object.is_some(),
@@ -74,16 +74,16 @@ pub(super) async fn at(live: &mut Live, explanation: &Explanation, name: &str) -
     };
     for (kind, name) in look.template_names(explanation) {
         let key = cluster_scoped(&kind, &name);
-        let object = look.read(live, &key).await;
+        let object = read(live, &key, &mut look.notes).await;
         let thing = Thing::new(format!("{kind} {name}"), object.as_ref());
         look.templates.push(thing);
     }
     if let Some(key) = look.resource.object.clone() {
-        let object = look.read(live, &key).await;
+        let object = read(live, &key, &mut look.notes).await;
         let title = look.resource.qualified.clone().unwrap_or_default();
         look.object = Some(Thing::new(title, object.as_ref()));
         if let Some(runnable) = object.filter(|_| *key.gvk.kind == *"Runnable") {
-            look.run = look.newest_run(live, &key, &runnable).await;
+            look.run = newest_run(live, &key, &runnable, &mut look.notes).await;
         }
     }
     look
@@ -109,48 +109,53 @@ impl Look {
                 .collect(),
         }
     }
+}
 
-    async fn read(&mut self, live: &mut Live, key: &ObjectKey) -> Option<Value> {
-        match live.get(key).await {
-            Ok(object) => object,
-            Err(error) => {
-                self.notes.push(error.to_string());
-                None
-            }
+/// Reads an object; what prevents it is noted.
+pub(super) async fn read(
+    live: &mut Live,
+    key: &ObjectKey,
+    notes: &mut Vec<String>,
+) -> Option<Value> {
+    match live.get(key).await {
+        Ok(object) => object,
+        Err(error) => {
+            notes.push(error.to_string());
+            None
         }
-    }
-
-    /// The newest run of a Runnable: what is really going on.
-    async fn newest_run(
-        &mut self,
-        live: &mut Live,
-        key: &ObjectKey,
-        runnable: &Value,
-    ) -> Option<Thing> {
-        let name = runnable["spec"]["runTemplateRef"]["name"].as_str()?;
-        let template = cluster_scoped(TemplateKind::Run.name(), name);
-        let template = self.read(live, &template).await?;
-        let gvk = RunTemplate::read(&template).body.kind()?;
-        let label = format!("carto.run/runnable-name={}", key.name);
-        let runs = match live.list(&gvk, key.namespace.as_deref(), &label).await {
-            Ok(runs) => runs,
-            Err(error) => {
-                self.notes.push(error.to_string());
-                return None;
-            }
-        };
-        let age = |run: &&Value| {
-            run["metadata"]["creationTimestamp"]
-                .as_str()
-                .map(str::to_owned)
-        };
-        let newest = runs.iter().max_by_key(age)?;
-        let name = newest["metadata"]["name"].as_str().unwrap_or_default();
-        Some(Thing::new(format!("{} {name}", gvk.kind), Some(newest)))
     }
 }
 
-fn cluster_scoped(kind: &str, name: &str) -> ObjectKey {
+/// The newest run of a Runnable: what is really going on.
+pub(super) async fn newest_run(
+    live: &mut Live,
+    key: &ObjectKey,
+    runnable: &Value,
+    notes: &mut Vec<String>,
+) -> Option<Thing> {
+    let name = runnable["spec"]["runTemplateRef"]["name"].as_str()?;
+    let template = cluster_scoped(TemplateKind::Run.name(), name);
+    let template = read(live, &template, notes).await?;
+    let gvk = RunTemplate::read(&template).body.kind()?;
+    let label = format!("carto.run/runnable-name={}", key.name);
+    let runs = match live.list(&gvk, key.namespace.as_deref(), &label).await {
+        Ok(runs) => runs,
+        Err(error) => {
+            notes.push(error.to_string());
+            return None;
+        }
+    };
+    let age = |run: &&Value| {
+        run["metadata"]["creationTimestamp"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    let newest = runs.iter().max_by_key(age)?;
+    let name = newest["metadata"]["name"].as_str().unwrap_or_default();
+    Some(Thing::new(format!("{} {name}", gvk.kind), Some(newest)))
+}
+
+pub(super) fn cluster_scoped(kind: &str, name: &str) -> ObjectKey {
     ObjectKey {
         gvk: Gvk::new(API_VERSION, kind),
         namespace: None,

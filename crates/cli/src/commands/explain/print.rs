@@ -198,7 +198,7 @@ fn short(name: &str, value: &str) -> String {
     format!("{name} {first}{more}")
 }
 
-fn thing(word: &str, thing: &Thing, out: &mut String) {
+pub(super) fn thing(word: &str, thing: &Thing, out: &mut String) {
     if !thing.exists {
         let _ = writeln!(out, "  {word} {}, which is not there", thing.title);
         return;
@@ -290,7 +290,7 @@ fn look_data(look: &Look) -> Value {
     })
 }
 
-fn thing_data(thing: &Thing) -> Value {
+pub(super) fn thing_data(thing: &Thing) -> Value {
     let change = |change: &LastChange| {
         json!({
             "manager": change.manager, "operation": change.operation, "time": change.time,
