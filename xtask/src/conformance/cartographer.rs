@@ -115,7 +115,7 @@ impl Home {
         })
     }
 
-    fn log(&self, name: &str) -> PathBuf {
+    pub(super) fn log(&self, name: &str) -> PathBuf {
         self.folder.with_extension(format!("{name}.log"))
     }
 

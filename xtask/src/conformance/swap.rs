@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use carto_testkit::scenario::{self, Difference, Facts, Identity, Pace, Scenario, World};
@@ -19,9 +19,12 @@ use super::Summary;
 use super::cartographer::{self, Home};
 use super::home::{Part, Tools};
 
-/// For how long nothing moves when a choreographer has taken over; its start is part of it.
-const REST: Duration = Duration::from_secs(8);
 const PATIENCE: Duration = Duration::from_mins(3);
+/// How long the original may take until all of its controllers work.
+const START: Duration = Duration::from_secs(90);
+/// What it says of each when it does.
+const WORKS: &str = "Starting workers";
+const CONTROLLERS: usize = 5;
 /// For how long nothing moves between two steps of a scenario.
 const PLAYED: Duration = Duration::from_secs(4);
 
@@ -36,6 +39,9 @@ pub(crate) struct Args {
     /// Only scenarios whose name contains this
     #[arg(long, default_value = "")]
     only: String,
+    /// For how many seconds nothing moves when a choreographer has taken over
+    #[arg(long, default_value_t = 8)]
+    rest: u64,
     #[command(flatten)]
     tools: Tools,
 }
@@ -75,20 +81,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Summary> {
         for (id, result) in &played {
             anyhow::ensure!(result.is_ok(), "{id} with the original: {result:?}");
         }
-        let before = look(&world, &scenarios).await?;
+        let rest = Duration::from_secs(args.rest);
+        let before = look(&world, &scenarios, rest).await?;
         drop(theirs);
 
         carto_server::apply_yaml(&client, &carto_server::crds_yaml(false)).await?;
         let ours = cartographer::carto(&carto, &home)?;
-        let swapped = look(&world, &scenarios).await?;
+        let swapped = look(&world, &scenarios, rest).await?;
         drop(ours);
 
         let theirs = original()?;
-        let back = look(&world, &scenarios).await?;
+        works(&home).await?;
+        let back = look(&world, &scenarios, rest).await?;
         drop(theirs);
 
         let ours: Part = cartographer::carto(&carto, &home)?;
-        let again = look(&world, &scenarios).await?;
+        let again = look(&world, &scenarios, rest).await?;
         drop(ours);
 
         let mut summary = Summary::default();
@@ -121,6 +129,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Summary> {
     })
 }
 
+/// Waits until all controllers of the original work.
+async fn works(home: &Home) -> anyhow::Result<()> {
+    let begin = Instant::now();
+    loop {
+        let said = fs::read_to_string(home.log("original")).unwrap_or_default();
+        if said.matches(WORKS).count() >= CONTROLLERS {
+            return Ok(());
+        }
+        anyhow::ensure!(begin.elapsed() < START, "the original does not start");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 async fn apply_folder(client: &kube::Client, folder: &std::path::Path) -> anyhow::Result<()> {
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     for entry in entries {
@@ -133,9 +154,9 @@ async fn apply_folder(client: &kube::Client, folder: &std::path::Path) -> anyhow
 }
 
 /// Waits until all scenarios rest, and looks at them.
-async fn look(world: &World, scenarios: &[Scenario]) -> anyhow::Result<States> {
+async fn look(world: &World, scenarios: &[Scenario], rest: Duration) -> anyhow::Result<States> {
     let pace = Pace {
-        rest: REST,
+        rest,
         patience: PATIENCE,
         idle: &|| true,
     };
