@@ -27,7 +27,7 @@ pub(crate) use convert::{
     duplicate_key, not_in_document, plain_to_nodes, plain_to_nodes_from_memory, to_plain,
 };
 pub(crate) use copy::DeepCopy;
-pub(crate) use keys::KeyIndex;
+pub(crate) use keys::{KeyIndex, short_form};
 pub(crate) use read::{ReadOptions, read, read_plain};
 pub(crate) use walk::{path_to, walk};
 

@@ -23,6 +23,8 @@ pub(super) trait Item: DeepCopy {
     fn label(&self) -> String;
     /// First argument of matcher functions: the key, or the index.
     fn key(&self) -> Option<Value>;
+    /// Whether this is the item with that key.
+    fn has_key(&self, key: &Value) -> bool;
     fn as_node(item: Rc<Self>) -> Node;
     /// Whether `list` holds the items of `node`.
     fn is_list_of(node: &Node, list: &RefCell<Vec<Rc<Self>>>) -> bool;
@@ -60,6 +62,10 @@ impl Item for Document {
         None
     }
 
+    fn has_key(&self, _: &Value) -> bool {
+        false
+    }
+
     fn as_node(item: Rc<Self>) -> Node {
         Node::Document(item)
     }
@@ -92,6 +98,10 @@ impl Item for MapItem {
 
     fn key(&self) -> Option<Value> {
         Some(self.key.borrow().clone())
+    }
+
+    fn has_key(&self, key: &Value) -> bool {
+        self.key.borrow().deep_equal(key)
     }
 
     fn as_node(item: Rc<Self>) -> Node {
@@ -129,6 +139,10 @@ impl Item for ArrayItem {
         None
     }
 
+    fn has_key(&self, _: &Value) -> bool {
+        false
+    }
+
     fn as_node(item: Rc<Self>) -> Node {
         Node::ArrayItem(item)
     }
@@ -162,6 +176,23 @@ impl<'a, T: Item> Lists<'a, T> {
 
     pub(super) fn get(&self, (list, index): Place) -> Option<Rc<T>> {
         self.lists.get(list)?.borrow().get(index).cloned()
+    }
+
+    /// How many items there are.
+    pub(super) fn len(&self) -> usize {
+        self.lists.iter().map(|list| list.borrow().len()).sum()
+    }
+
+    /// Places and positions of the items with this key, in order.
+    pub(super) fn with_key(&self, key: &Value) -> Vec<(Place, Position)> {
+        let mut found = Vec::new();
+        for (list, content) in self.lists.iter().enumerate() {
+            let content = content.borrow();
+            let fitting = content.iter().enumerate();
+            let fitting = fitting.filter(|(_, item)| item.has_key(key));
+            found.extend(fitting.map(|(at, item)| ((list, at), item.common().position())));
+        }
+        found
     }
 
     /// Every item with its place, in order.

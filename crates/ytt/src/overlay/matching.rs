@@ -101,10 +101,9 @@ impl Overlay<'_> {
         matching: &Matching,
     ) -> Result<Vec<(Place, Position)>, Error> {
         let budget = Rc::clone(self.thread.budget());
-        let items = left.items();
-        budget.work(items.len() / 2)?;
+        budget.work(left.len())?;
         if T::KIND == Kind::Document && self.documents == Documents::ExactlyOne {
-            let first = items.into_iter().next();
+            let first = left.items().into_iter().next();
             return Ok(first
                 .map(|(at, item)| (at, item.common().position()))
                 .into_iter()
@@ -112,11 +111,7 @@ impl Overlay<'_> {
         }
         let Some(by) = &matching.by else {
             return match item.key() {
-                Some(wanted) => Ok(items
-                    .into_iter()
-                    .filter(|(_, item)| item.key().is_some_and(|key| key.deep_equal(&wanted)))
-                    .map(|(at, item)| (at, item.common().position()))
-                    .collect()),
+                Some(wanted) => Ok(left.with_key(&wanted)),
                 // The original has two blanks in the text for documents.
                 None => Err(Error::new(format!(
                     "Expected '{}' annotation keyword argument 'by'{} to be specified",
@@ -142,7 +137,7 @@ impl Overlay<'_> {
             }
         };
         let mut found = Vec::new();
-        for (index, (at, candidate)) in items.into_iter().enumerate() {
+        for (index, (at, candidate)) in left.items().into_iter().enumerate() {
             let first = match candidate.key() {
                 Some(key) => from_tree(&key, &budget)?,
                 None => Value::from_len(index),

@@ -209,7 +209,8 @@ fn start_node_annotation(
     let kwargs: Vec<_> = kwargs
         .map(|(name, value)| (name.to_text().into_owned(), value.clone()))
         .collect();
-    machine.start_node_annotation(tag(args)?, &name.to_text(), &collected.args, &kwargs)?;
+    let name = name.to_text();
+    machine.start_node_annotation(tag(args)?, &name, &collected.args, &kwargs, budget)?;
     Ok(Value::None)
 }
 

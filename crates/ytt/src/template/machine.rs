@@ -130,8 +130,12 @@ impl Machine {
         name: &str,
         args: &[star::Value],
         kwargs: &[(String, star::Value)],
+        budget: &Budget,
     ) -> Result<(), Error> {
-        let known = self.nodes.get(tag).and_then(|node| {
+        let nodes = Arc::clone(&self.nodes);
+        // Each is looked for among all of the node.
+        budget.work(nodes.get(tag).map_or(0, |node| node.annotations.len()))?;
+        let known = nodes.get(tag).and_then(|node| {
             // Of several annotations of one name the position of the last counts.
             node.annotations
                 .iter()
@@ -149,11 +153,8 @@ impl Machine {
             position: position.clone(),
         };
         let name = Arc::clone(name);
-        self.context()?
-            .annotations
-            .entry(tag)
-            .or_default()
-            .set(name, annotation);
+        let annotations = self.context()?.annotations.entry(tag).or_default();
+        annotations.set(name, annotation);
         Ok(())
     }
 
@@ -231,7 +232,7 @@ impl Machine {
         if context.open.len() / 2 > MAX_DEPTH as usize {
             return Err(too_deep(budget));
         }
-        context.start_node(&nodes, tag, implicit)
+        context.start_node(&nodes, tag, implicit, budget)
     }
 
     /// Puts the items of `value` in place of the open node.
@@ -258,6 +259,7 @@ impl Context {
         nodes: &NodeTable,
         tag: u32,
         implicit_key_overrides: bool,
+        budget: &Budget,
     ) -> Result<(), Error> {
         let Some(template) = nodes.get(tag) else {
             return Err(no_such_node(tag));
@@ -273,7 +275,7 @@ impl Context {
         }
         if self.root.is_none() {
             if self.needs_wrapper(&node) {
-                self.start_node(nodes, template.parent, implicit_key_overrides)?;
+                self.start_node(nodes, template.parent, implicit_key_overrides, budget)?;
             } else {
                 self.root = Some(node.clone());
             }
@@ -281,7 +283,7 @@ impl Context {
         if let Some(current) = self.open.last().map(|open| open.tag) {
             let common = nodes.common_ancestor(current, tag);
             self.unwind_to(common)?;
-            self.add(&node, implicit_key_overrides)?;
+            self.add(&node, implicit_key_overrides, budget)?;
         }
         self.open.push(Open {
             tag,
@@ -306,7 +308,12 @@ impl Context {
     }
 
     /// Adds a node to the innermost open one.
-    fn add(&mut self, node: &Built, implicit_key_overrides: bool) -> Result<(), Error> {
+    fn add(
+        &mut self,
+        node: &Built,
+        implicit_key_overrides: bool,
+        budget: &Budget,
+    ) -> Result<(), Error> {
         let Some(open) = self.open.last_mut() else {
             return Ok(());
         };
@@ -314,10 +321,10 @@ impl Context {
             (Built::Yaml(parent), Built::Yaml(node)) => {
                 if let (Node::Map(map), Node::MapItem(item)) = (parent, node) {
                     let index = open.keys.get_or_insert_with(KeyIndex::default);
-                    index.keep_up_with(map);
+                    budget.work(index.keep_up_with(map))?;
                     if index.contains(&item.key.borrow()) {
-                        override_key(map, item, implicit_key_overrides, true)?;
-                        open.keys = None;
+                        // The index stays as it is: the key goes and comes back at the end.
+                        override_key(map, item, implicit_key_overrides, true, budget)?;
                     }
                 }
                 parent
@@ -394,17 +401,23 @@ impl Context {
                 let (Some(Node::Map(map)), Some(open)) = (&parent_node, parent) else {
                     return Err(not_enough_parents("map"));
                 };
-                open.keys = None;
                 let (items, checked) = to_map_items(value, &placeholder.common.position(), budget)?;
+                // The index knows all items before the placeholder, which is the last.
+                let index = open.keys.take();
+                let index = index.filter(|index| index.lacks_only(map, placeholder));
+                let mut is_current = index.is_some();
                 for item in &items {
-                    override_key(map, item, implicit_key_overrides, checked)?;
+                    let key = item.key.borrow();
+                    let is_new = index.as_ref().is_some_and(|index| !index.contains(&key))
+                        && !placeholder.key.borrow().deep_equal(&key);
+                    if !is_new {
+                        override_key(map, item, implicit_key_overrides, checked, budget)?;
+                        is_current = false;
+                    }
                 }
-                replace_in(
-                    &mut map.items.borrow_mut(),
-                    placeholder,
-                    items,
-                    "map item in map",
-                )
+                open.keys = index.filter(|_| is_current);
+                let what = "map item in map";
+                replace_in(&mut map.items.borrow_mut(), placeholder, items, what)
             }
             Node::ArrayItem(placeholder) => {
                 let Some(Node::Array(array)) = &parent_node else {
@@ -432,7 +445,8 @@ fn replace_in<T>(
     replacement: Vec<Rc<T>>,
     what: &str,
 ) -> Result<(), Error> {
-    let Some(at) = items.iter().position(|item| Rc::ptr_eq(item, placeholder)) else {
+    // It is among the last that were added.
+    let Some(at) = items.iter().rposition(|item| Rc::ptr_eq(item, placeholder)) else {
         return Err(Error::new(format!("expected to find placeholder {what}")));
     };
     items.splice(at..=at, replacement);
@@ -509,10 +523,18 @@ fn to_array_items(
     }
 }
 
-/// Makes room for an item whose key may be there already.
-fn override_key(map: &Map, item: &MapItem, implicit: bool, strict: bool) -> Result<(), Error> {
+/// Makes room for an item whose key may be there already. Looks at all of the map, as does
+/// whoever makes its index again.
+fn override_key(
+    map: &Map,
+    item: &MapItem,
+    implicit: bool,
+    strict: bool,
+    budget: &Budget,
+) -> Result<(), Error> {
     let key = item.key.borrow();
     let mut items = map.items.borrow_mut();
+    budget.work(items.len())?;
     // The last item of a key counts, should there be several.
     let Some(at) = items
         .iter()

@@ -14,7 +14,7 @@ use super::tree::Library;
 use super::{alone, data_module, library_module};
 use crate::bridge::from_tree_with_structs;
 use crate::library;
-use crate::node::{DocumentSet, Map, Node, ReadOptions, Value, read, to_plain};
+use crate::node::{DocumentSet, Map, Node, ReadOptions, Value, read, short_form, to_plain};
 use crate::star::{Budget, Error, Exports, Loader, Source, Str, Thread};
 use crate::template::compile::{compile, compile_text};
 use crate::template::evaluate::{Evaluated, Template, replace_function};
@@ -354,28 +354,13 @@ pub(crate) fn keep_last_of_equal_keys(root: &Node) {
 
 fn keep_last(map: &Map) {
     let mut items = map.items.borrow_mut();
-    let mut by_text: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    let mut places: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     let mut kept: Vec<Rc<crate::node::MapItem>> = Vec::with_capacity(items.len());
     for item in items.drain(..) {
-        let known = match &*item.key.borrow() {
-            Value::Scalar(crate::node::Scalar::Str(text)) => {
-                let next = kept.len();
-                match by_text.entry(text.to_vec()) {
-                    std::collections::btree_map::Entry::Occupied(known) => Some(*known.get()),
-                    std::collections::btree_map::Entry::Vacant(new) => {
-                        new.insert(next);
-                        None
-                    }
-                }
-            }
-            Value::Scalar(key) => kept.iter().position(
-                |known| matches!(&*known.key.borrow(), Value::Scalar(known) if known == key),
-            ),
-            // Keys that are collections are compared by identity in the original.
-            _ => None,
-        };
-        match known {
-            Some(index) => kept[index] = item,
+        let key = short_form(&item.key.borrow());
+        let place = key.map_or(kept.len(), |key| *places.entry(key).or_insert(kept.len()));
+        match kept.get_mut(place) {
+            Some(known) => *known = item,
             None => kept.push(item),
         }
     }

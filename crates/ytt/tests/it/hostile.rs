@@ -308,3 +308,62 @@ fn files_that_load_each_other_are_stopped() {
     let error = workspace::run(files, &options, &NoHost).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Budget, "{error}");
 }
+
+/// What takes long without an instruction of the program: each of these was once a loop within a
+/// loop that no budget counted.
+#[test]
+fn work_inside_one_instruction_is_bounded() {
+    const MANY: usize = 20_000;
+    let keys = format!(
+        "#@ for i in range({MANY}):\n#@yaml/text-templated-strings\nk(@= str(i) @): 1\n#@ end\n"
+    );
+    let replace = "#@ load(\"@ytt:template\", \"template\")\n";
+    let annotations = (0..MANY).map(|i| format!("#@a/b{i}\n"));
+    let templates = [
+        (
+            "annotations of a node",
+            annotations.collect::<String>() + "x: 1\n",
+        ),
+        (
+            "overrides of the first key",
+            format!("{keys}#@ for i in range({MANY}):\n#@yaml/map-key-override\nk0: 1\n#@ end\n"),
+        ),
+        (
+            "overrides of all keys",
+            keys.clone() + &keys.replace("#@yaml/text", "#@yaml/map-key-override\n#@yaml/text"),
+        ),
+        (
+            "replaced items of a map",
+            format!(
+                "{replace}#@ for i in range({MANY}):\n_: #@ template.replace({{\"k%d\" % i: 1}})\n#@ end\n"
+            ),
+        ),
+        (
+            "replaced items of an array",
+            format!("{replace}#@ for i in range({MANY}):\n- #@ template.replace([i])\n#@ end\n"),
+        ),
+        (
+            "integer keys",
+            (0..MANY).map(|i| format!("{i}: 1\n")).collect(),
+        ),
+        (
+            "float keys",
+            (0..MANY).map(|i| format!("{i}.5: #@ 1\n")).collect(),
+        ),
+        ("keys that are not numbers", ".nan: #@ 1\n".repeat(MANY)),
+    ];
+    let limits = Limits {
+        steps: 3_000_000,
+        ..Limits::INLINE
+    };
+    for (name, template) in templates {
+        let begin = Instant::now();
+        let result = inline::Program::compile("stdin.yml", &template)
+            .and_then(|program| program.eval(&Values::new(), &limits));
+        let took = begin.elapsed();
+        assert!(took < Duration::from_secs(30), "{name}: {took:?}");
+        if let Err(error) = result {
+            assert_eq!(error.kind(), ErrorKind::Budget, "{name}: {error}");
+        }
+    }
+}

@@ -79,7 +79,7 @@ fn pop(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
     args.check(1, 2)?;
     match named(args.name, dict.remove(&args.positional[0]))? {
         Some((value, moved)) => {
-            thread.budget.work(moved / 8)?;
+            thread.budget.work(moved / 2)?;
             Ok(value)
         }
         None => match args.get(1) {
@@ -98,7 +98,7 @@ fn popitem(thread: &mut Thread, args: &Args<'_>) -> Result<Value, Error> {
     };
     let removed = named(args.name, dict.remove(&key))?;
     let (value, moved) = removed.unwrap_or((Value::None, 0));
-    thread.budget.work(moved / 8)?;
+    thread.budget.work(moved / 2)?;
     Ok(Value::tuple(vec![key, value]))
 }
 

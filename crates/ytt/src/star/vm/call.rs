@@ -285,6 +285,7 @@ impl Thread {
         let rest: Vec<Value> = positional.collect();
 
         let extra = Dict::default();
+        self.budget.work(named.len().saturating_mul(ordinary) / 8)?;
         for (key, value) in named {
             if let Some(at) = code.locals[..ordinary]
                 .iter()
