@@ -364,7 +364,7 @@ impl PositionPrinter {
             leaf => {
                 let text = self::value(leaf, self.max_bytes)?;
                 self.pad("");
-                self.text(level, text.trim_end_matches('\n'));
+                self.text(level, text.strip_suffix('\n').unwrap_or(&text));
             }
         }
         Ok(())
