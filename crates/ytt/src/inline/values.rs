@@ -104,7 +104,7 @@ struct Given {
 }
 
 impl Fields for Given {
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.values.entries.len()
     }
 
@@ -266,7 +266,7 @@ impl Part {
 }
 
 impl Fields for Part {
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.object().map_or(0, Map::len)
     }
 

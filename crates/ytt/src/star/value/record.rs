@@ -27,7 +27,7 @@ struct Table {
 /// Fields that are made when they are first looked at.
 pub trait Fields: fmt::Debug {
     /// How many there are.
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
 
     /// Their names, each once, in order.
     fn names(&self) -> Vec<Str>;
@@ -194,7 +194,7 @@ impl Struct {
     /// How many fields there are.
     pub fn len(&self) -> usize {
         match (self.table.get(), &self.unread) {
-            (None, Some(unread)) => unread.source.len(),
+            (None, Some(unread)) => unread.source.count(),
             _ => self.fields().len(),
         }
     }
@@ -271,7 +271,7 @@ mod tests {
     struct Letters(RefCell<Vec<String>>);
 
     impl Fields for std::rc::Rc<Letters> {
-        fn len(&self) -> usize {
+        fn count(&self) -> usize {
             2
         }
 
