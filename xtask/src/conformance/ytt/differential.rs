@@ -4,6 +4,7 @@
 //! that differs is made smaller, as long as it still differs, and printed with the command that
 //! makes it again.
 
+mod compare;
 mod expr;
 mod library;
 mod overlay;
@@ -14,19 +15,19 @@ mod values;
 mod yaml_text;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use anyhow::{Context, Result};
-use carto_ytt::workspace::NoHost;
-use carto_ytt::{Limits, command};
-use serde_json::{Value, json};
+use anyhow::Result;
 
 use super::super::Summary;
+use compare::{Made, Reason, Verdict, compare};
 use random::Random;
+
+/// How many causes of failures are listed.
+const MAX_CAUSES: usize = 25;
 
 /// Which cases to run.
 #[derive(Debug, clap::Args)]
@@ -48,15 +49,6 @@ pub(crate) struct Args {
     differences: usize,
 }
 
-/// What ours may cost: no generated case needs as much, but one made smaller may loop for ever.
-const LIMITS: Limits = Limits {
-    steps: 5_000_000,
-    ..Limits::INLINE
-};
-
-/// How long the real one may take, after which there is nothing to compare.
-const MAX_SECONDS: &str = "10";
-
 /// Files and flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Case {
@@ -65,31 +57,16 @@ pub(crate) struct Case {
     pub(crate) flags: Vec<String>,
 }
 
-/// What a program made of a case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Made {
-    failed: bool,
-    stdout: String,
-    stderr: String,
-}
-
-/// How the two compare.
-pub(crate) enum Verdict {
-    /// Equal, and whether both failed.
-    Equal { failed: bool },
-    /// Nothing to compare: the real one crashed, or says something else every time.
-    Incomparable,
-    /// They differ.
-    Different { ours: Made, theirs: Made },
-}
-
 /// How many cases ended how.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) equal: u64,
     /// Equal cases by kind: those with output, and failures.
     pub(crate) by_kind: BTreeMap<&'static str, (u64, u64)>,
-    pub(crate) incomparable: u64,
+    /// Cases that could not be compared, by reason.
+    pub(crate) incomparable: BTreeMap<&'static str, u64>,
+    /// What equal failures say, without names and numbers.
+    causes: BTreeMap<String, u64>,
     pub(crate) differences: Vec<String>,
 }
 
@@ -99,14 +76,24 @@ impl Tally {
         for (kind, (outputs, failures)) in &self.by_kind {
             println!("{kind}: {outputs} outputs and {failures} failures are equal");
         }
+        let outputs: u64 = self.by_kind.values().map(|(outputs, _)| outputs).sum();
+        let percent = 100 * outputs / self.equal.max(1);
+        println!("{percent} % of the equal cases have output");
+        let mut causes: Vec<_> = self.causes.into_iter().collect();
+        causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let kinds = causes.len();
+        for (cause, count) in causes.into_iter().take(MAX_CAUSES) {
+            println!("{count:>6} {cause}");
+        }
+        println!("{kinds} kinds of failures");
         let mut summary = Summary {
             passed: usize::try_from(self.equal).unwrap_or(usize::MAX),
             failures: self.differences,
             left_out: 0,
         };
-        if self.incomparable > 0 {
-            let reason = "the real ytt crashes, does not end, or says something else every time";
-            summary.leave_out(&format!("{} cases", self.incomparable), reason);
+        for (reason, count) in &self.incomparable {
+            println!("LEFT OUT {count} cases: {reason}");
+            summary.left_out += usize::try_from(*count).unwrap_or(usize::MAX);
         }
         summary
     }
@@ -128,14 +115,23 @@ pub(crate) fn run(args: &Args) -> Result<Tally> {
             }
             let case = case(args.seed, number);
             match compare(&args.ytt, &case)? {
-                Verdict::Equal { failed } => {
+                Verdict::Equal { failed, cause } => {
                     let mut tally = locked();
                     tally.equal += 1;
+                    if let Some(cause) = cause {
+                        *tally.causes.entry(cause).or_default() += 1;
+                    }
                     let of_kind = tally.by_kind.entry(case.kind).or_default();
                     of_kind.0 += u64::from(!failed);
                     of_kind.1 += u64::from(failed);
                 }
-                Verdict::Incomparable => locked().incomparable += 1,
+                Verdict::Incomparable(reason) => {
+                    if let Reason::OracleCrashed { words, ours_failed } = &reason {
+                        let ours = if *ours_failed { "an error" } else { "output" };
+                        println!("ORACLE CRASHED case {number}: {words}; ours gives {ours}");
+                    }
+                    *locked().incomparable.entry(reason.shown()).or_default() += 1;
+                }
                 Verdict::Different { .. } => {
                     let report = report(args, number, &case)?;
                     println!("{report}");
@@ -228,7 +224,7 @@ pub(crate) fn case(seed: u64, number: u64) -> Case {
             }
         }
     };
-    if random.chance(12) {
+    if random.risk(20) {
         let at = random.below(case.files.len());
         case.files[at].1 = yaml_text::spoil(random, &case.files[at].1);
     }
@@ -241,8 +237,7 @@ fn output_flags(random: &mut Random, kind: &str) -> Vec<String> {
     let mut push = |words: &[&str]| flags.extend(words.iter().map(|word| (*word).to_owned()));
     match random.below(20) {
         0 => push(&["-o", "json"]),
-        // In positions the original shows keys that are collections as structs of its own.
-        1 if kind != "yaml" => push(&["-o", "pos"]),
+        1 => push(&["-o", "pos"]),
         2 => push(&["--ignore-unknown-comments"]),
         3 => push(&["--implicit-map-key-overrides"]),
         4 if kind != "library" => push(&["--strict"]),
@@ -255,111 +250,6 @@ fn output_flags(random: &mut Random, kind: &str) -> Vec<String> {
         _ => {}
     }
     flags
-}
-
-fn arguments(case: &Case) -> Vec<String> {
-    let files: Vec<Value> = case
-        .files
-        .iter()
-        .map(|(name, data)| json!({"name": name, "data": data}))
-        .collect();
-    let mut args = vec![
-        "--bulk-in".to_owned(),
-        json!({ "files": files }).to_string(),
-    ];
-    args.extend(case.flags.iter().cloned());
-    args
-}
-
-/// Gives a case to both.
-///
-/// # Errors
-/// A real ytt that cannot be started.
-pub(crate) fn compare(ytt: &Path, case: &Case) -> Result<Verdict> {
-    let args = arguments(case);
-    let ours = ours(&args);
-    if [&ours.stderr, &ours.stdout]
-        .iter()
-        .any(|text| text.contains("evaluation was stopped"))
-    {
-        // The real one would not end.
-        return Ok(Verdict::Incomparable);
-    }
-    let theirs = theirs(ytt, &args)?;
-    if ours == theirs {
-        return Ok(Verdict::Equal {
-            failed: ours.failed,
-        });
-    }
-    let crashed = theirs.stderr.starts_with("panic: ")
-        || theirs.stderr.starts_with("fatal error: ")
-        || theirs.stderr.contains("\ngoroutine ")
-        // A position in line nought: the crash is caught when a function reads the text.
-        || theirs.stderr.contains("Lines are 1 based")
-        || theirs.stdout.contains("Lines are 1 based");
-    if crashed && (ours.failed || ours.stdout.starts_with("{\"errors\"")) {
-        return Ok(Verdict::Incomparable);
-    }
-    // Differs: the original leaves out, without a word, a document that JSON cannot express.
-    if ours
-        .stderr
-        .contains("marshaling document: json: unsupported value")
-    {
-        return Ok(Verdict::Incomparable);
-    }
-    // Some of its messages depend on the order of a Go map.
-    for _ in 0..4 {
-        let again = self::theirs(ytt, &args)?;
-        if again == ours {
-            return Ok(Verdict::Equal {
-                failed: ours.failed,
-            });
-        }
-        if again != theirs {
-            return Ok(Verdict::Incomparable);
-        }
-    }
-    Ok(Verdict::Different { ours, theirs })
-}
-
-fn ours(args: &[String]) -> Made {
-    let outcome = command::main(args, &NoHost, Some(LIMITS));
-    Made {
-        failed: outcome.status != 0,
-        stdout: normal(&String::from_utf8_lossy(&outcome.stdout)),
-        stderr: normal(&outcome.stderr),
-    }
-}
-
-fn theirs(ytt: &Path, args: &[String]) -> Result<Made> {
-    let output = Command::new("timeout")
-        .arg(MAX_SECONDS)
-        .arg(ytt)
-        .args(args)
-        .output()
-        .with_context(|| format!("cannot start {}", ytt.display()))?;
-    Ok(Made {
-        failed: !output.status.success(),
-        stdout: normal(&String::from_utf8_lossy(&output.stdout)),
-        stderr: normal(&String::from_utf8_lossy(&output.stderr)),
-    })
-}
-
-/// A text without what differs from run to run: the numbers of programs, and dumps of Go's stack,
-/// which begin in the first line of a message and go on after its positions.
-fn normal(text: &str) -> String {
-    let text = super::without_numbers(text);
-    let text = text.trim_end().trim_end_matches("\"}").trim_end();
-    let Some((message, dump)) = text.split_once(" (backtrace: goroutine") else {
-        return text.to_owned();
-    };
-    let positions = ["\\n", "\n"].iter().find_map(|end| {
-        let (_, rest) = dump.split_once(end)?;
-        let reason = format!("{end}{end}    reason:");
-        Some(format!("{end}{}", rest.split(&reason).next()?))
-    });
-    let positions = positions.unwrap_or_default();
-    format!("{message}{}", positions.trim_end())
 }
 
 fn report(args: &Args, number: u64, case: &Case) -> Result<String> {

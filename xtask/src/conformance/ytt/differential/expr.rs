@@ -168,7 +168,7 @@ impl Scope {
     /// An expression that is mostly of the kind.
     pub(crate) fn of(&self, random: &mut Random, kind: Kind, depth: usize) -> String {
         // Sometimes a mistake.
-        let kind = if kind == Kind::Any || random.chance(1) {
+        let kind = if kind == Kind::Any || random.risk(1) {
             random.pick(KINDS)
         } else {
             kind
@@ -199,13 +199,13 @@ impl Scope {
             let scope = self.with("p", Kind::Int);
             let body = scope.of(random, kind, depth - 1);
             let arg = self.of(random, Kind::Int, depth - 1);
-            let call = random.pick(&[
+            let call = random.pick_mostly(&[
                 "(ARG)",
                 "(p=ARG)",
                 "(*[ARG])",
                 "(**{\"p\": ARG})",
-                "(ARG, 1)",
-                "()",
+                "!(ARG, 1)",
+                "!()",
             ]);
             let call = call.replace("ARG", &arg);
             return format!("(lambda p: {body}){call}");
@@ -220,12 +220,17 @@ impl Scope {
         }
     }
 
-    /// A form in which `I`, `F`, `T`, `B`, `L`, `D` and `X` between `$` stand for expressions.
+    /// A form in which `I`, `F`, `T`, `B`, `L`, `D` and `X` between `$` stand for expressions, and
+    /// `$$` for itself.
     fn fill(&self, random: &mut Random, form: &str, depth: usize) -> String {
         let mut out = String::new();
         for (index, piece) in form.split('$').enumerate() {
             if index % 2 == 0 {
                 out.push_str(piece);
+                continue;
+            }
+            if piece.is_empty() {
+                out.push('$');
                 continue;
             }
             let kind = match piece {
@@ -248,13 +253,12 @@ impl Scope {
             // What often fails is rare.
             let picked = random.pick(forms);
             let form = match picked.strip_prefix('!') {
-                Some(form) if random.chance(12) => form,
+                Some(form) if random.risk(12) => form,
                 Some(_) => continue,
                 None => picked,
             };
-            let module = form.split_once('.').map(|(module, _)| module);
-            let is_call = module.is_some_and(|module| MODULES.contains(&module));
-            if !is_call || module.is_some_and(|module| self.has(module)) {
+            let mut used = MODULES.iter().filter(|module| uses(form, module));
+            if used.all(|module| self.has(module)) {
                 return self.fill(random, form, depth);
             }
         }
@@ -281,7 +285,9 @@ impl Scope {
                 "len($T$)",
                 "len($D$)",
                 "!int($T$)",
-                "int($F$)",
+                // Of 2^63 itself the original makes what the processor does.
+                "int($F$ % 1e15)",
+                "int($F$ * 3.0)",
                 "int(\"ff\", 16)",
                 "int(\"0x1F\", 0)",
                 "ord(\"x\")",
@@ -328,6 +334,21 @@ impl Scope {
                 "!float(\"1e400\")",
                 "math.remainder($F$, $I$)",
                 "math.hypot($F$, $F$)",
+                // The last digits differ between machines, with the original as well.
+                "math.round(math.exp($F$ % 20.0) * 1000.0)",
+                "math.round(math.pow(math.fabs($F$ % 10.0), $I$ % 4) * 1000.0)",
+                "math.round(math.pow(math.fabs($F$ % 10.0), $F$ % 3.0) * 1000.0)",
+                "math.round(math.log(math.fabs($F$) + 1.0) * 1000000.0)",
+                "math.round(math.log(math.fabs($F$) + 1.0, 10) * 1000000.0)",
+                "math.round(math.sin($F$ % 7.0) * 1000000.0)",
+                "math.round(math.cos($I$ % 100) * 1000000.0)",
+                "math.round(math.atan2($F$ % 9.0, $F$ % 9.0) * 1000000.0)",
+                "math.round(math.degrees(math.asin($F$ % 1.0)) * 1000000.0)",
+                "math.round(math.tanh($F$ % 3.0) * 1000000.0)",
+                "!math.log($F$, $F$)",
+                "!math.pow($F$, $F$)",
+                "!math.exp($F$)",
+                "!math.acos($F$)",
             ],
             depth,
         )
@@ -385,7 +406,7 @@ impl Scope {
                 "!url.path_segment_decode($T$)",
                 "url.parse(\"http://u:p@h.x/a?b=c#d\").string()",
                 "!url.parse($T$).hostname()",
-                "regexp.replace(\"[a-c]+\", $T$, \"<$0>\")",
+                "regexp.replace(\"[a-c]+\", $T$, \"<$$0>\")",
                 "!regexp.replace($T$, $T$, $T$)",
                 "regexp.replace(\"(\\\\w)(\\\\w)\", $T$, lambda m: m.upper())",
                 "\"\".join($T$.elems())",
@@ -434,7 +455,7 @@ impl Scope {
                 "$T$.isspace()",
                 "$T$.isalnum()",
                 "hasattr($X$, \"get\")",
-                "regexp.match(\"^[a-z]+$\", $T$)",
+                "regexp.match(\"^[a-z]+$$\", $T$)",
                 "!regexp.match($T$, $T$)",
                 "($B$ and $B$)",
                 "($B$ or $B$)",
@@ -539,6 +560,19 @@ pub(crate) const MODULES: &[&str] = &[
     "json", "yaml", "toml", "base64", "md5", "sha256", "url", "regexp", "ip", "math", "struct",
     "assert", "version",
 ];
+
+/// Whether a form calls a function of the module.
+fn uses(form: &str, module: &str) -> bool {
+    let mut rest = form;
+    while let Some(at) = rest.find(module) {
+        let before = rest[..at].chars().next_back();
+        rest = &rest[at + module.len()..];
+        if rest.starts_with('.') && !before.is_some_and(char::is_alphanumeric) {
+            return true;
+        }
+    }
+    false
+}
 
 fn literal(random: &mut Random, kind: Kind) -> String {
     match kind {

@@ -33,52 +33,54 @@ pub(crate) fn library(random: &mut Random) -> (Vec<(String, String)>, Vec<String
     let mut text = String::from(
         "#@ load(\"@ytt:library\", \"library\")\n#@ load(\"@ytt:template\", \"template\")\n#@ load(\"@ytt:data\", \"data\")\n",
     );
-    let load = random.pick(&[
+    let load = random.pick_mostly(&[
         "#@ load(\"code.star\", \"star0\", \"value\")\n",
         "#@ load(\"@lib:code.star\", \"star0\", \"value\")\n",
         "#@ load(\"/code.star\", \"star0\", value=\"value\")\n",
-        "#@ load(\"code.star\", \"missing\")\n",
-        "#@ load(\"nope.star\", \"x\")\n",
-        "#@ load(\"@nope:code.star\", \"x\")\n",
-        "#@ load(\"code.star\", \"_private\")\n",
-        "#@ load(\"@ytt:nope\", \"x\")\n",
+        "!#@ load(\"code.star\", \"missing\")\n",
+        "!#@ load(\"nope.star\", \"x\")\n",
+        "!#@ load(\"@nope:code.star\", \"x\")\n",
+        "!#@ load(\"code.star\", \"_private\")\n",
+        "!#@ load(\"@ytt:nope\", \"x\")\n",
     ]);
     text.push_str(load);
     text.push_str(
         "#@ load(\"funcs.lib.yml\", \"labels\", \"docs\")\n#@ load(\"funcs.lib.txt\", \"greet\")\n",
     );
     let mut instance = random
-        .pick(&[
+        .pick_mostly(&[
             "library.get(\"lib\")",
             "library.get(\"lib\", alias=\"one\")",
-            "library.get(\"lib\", strict=True)",
-            "library.get(\"nope\")",
-            "library.get(\"@lib\")",
+            "!library.get(\"lib\", strict=True)",
+            "!library.get(\"nope\")",
+            "!library.get(\"@lib\")",
         ])
         .to_owned();
     for _ in 0..random.below(3) {
-        instance.push_str(random.pick(&[
+        instance.push_str(random.pick_mostly(&[
             ".with_data_values({\"name\": \"given\"})",
-            ".with_data_values({\"count\": 7, \"nope\": 1})",
+            ".with_data_values({\"count\": 7})",
+            "!.with_data_values({\"count\": 7, \"nope\": 1})",
             ".with_data_values({\"map\": {\"a\": 2}}, plain=True)",
-            ".with_data_values({\"count\": \"text\"})",
-            ".with_data_values_schema({\"extra\": 1})",
-            ".with_data_values({\"items\": [1]})",
-            ".with_data_values({\"name\": None})",
-            ".with_data_values({\"nested\": {\"deep\": [1, {\"x\": 1.5}]}})",
+            "!.with_data_values({\"count\": \"text\"})",
+            "!.with_data_values_schema({\"extra\": 1})",
+            ".with_data_values({\"nested\": {\"deep\": \"given\"}})",
+            "!.with_data_values({\"items\": [1]})",
+            "!.with_data_values({\"name\": None})",
+            "!.with_data_values({\"nested\": {\"deep\": [1, {\"x\": 1.5}]}})",
         ]));
     }
     text.push_str("---\n");
-    let use_ = random.pick(&[
+    let use_ = random.pick_mostly(&[
         "--- #@ template.replace(LIB.eval())\n",
         "result: #@ LIB.eval()[0]\n",
         "values: #@ LIB.data_values()\n",
         "count: #@ LIB.data_values().count\n",
         "v: #@ LIB.export(\"value\")\n",
         "v: #@ LIB.export(\"star1\", path=\"code.star\")(1)\n",
-        "v: #@ LIB.export(\"nope\")\n",
-        "--- #@ LIB.eval()\n",
-        "v: #@ LIB.export(\"value\", path=\"x\")\n",
+        "!v: #@ LIB.export(\"nope\")\n",
+        "!--- #@ LIB.eval()\n",
+        "!v: #@ LIB.export(\"value\", path=\"x\")\n",
     ]);
     text.push_str(&use_.replace("LIB", &instance));
     if random.chance(60) && !use_.starts_with("---") {

@@ -117,12 +117,83 @@ pub(crate) fn documents(random: &mut Random) -> String {
     documents.join("---\n")
 }
 
+/// Items that fit what [`LEFT`] has, by the kind of the document; `OP` stands for an operation.
+const FITTING: &[(&str, &[&str])] = &[
+    (
+        "A",
+        &[
+            "OP\nname: new\n",
+            "spec:\n  OP\n  replicas: 5\n",
+            "spec:\n  #@overlay/match missing_ok=True\n  labels:\n    #@overlay/match missing_ok=True\n    app: x\n",
+            "spec:\n  #@overlay/match missing_ok=True\n  ports:\n  #@overlay/match by=\"name\", missing_ok=True\n  - name: tls\n    #@overlay/match missing_ok=True\n    port: 8443\n",
+            "spec:\n  #@overlay/match missing_ok=True\n  ports:\n  #@overlay/match by=overlay.subset({\"name\": \"http\"}), expects=\"0+\"\n  OP\n  - name: h2\n  #@overlay/append\n  - name: last\n    port: 1\n",
+            "spec:\n  #@overlay/match missing_ok=True\n  deep:\n    #@overlay/match missing_ok=True\n    OP\n    deeper: {a: [1]}\n",
+            "OP\nspec:\n  x: 1\n",
+            "#@overlay/match-child-defaults missing_ok=True\nspec:\n  added: {b: 2}\n  more: null\n",
+            "#@overlay/match by=lambda k, l, r: k in (\"name\", \"kind\"), expects=2\nOP\nany: y\n",
+        ],
+    ),
+    (
+        "B",
+        &[
+            "list:\n#@overlay/match by=overlay.index(1)\nOP\n- 20\n",
+            "list:\n#@overlay/match by=overlay.index(0)\n#@overlay/insert before=True, after=True\n- 0\n",
+            "list:\n#@overlay/match by=lambda i, l, r: i == 2\nOP\n- z\n#@overlay/append\n- {n: 1}\n",
+            "OP\nempty: 1\n",
+            "OP\nmap: {z: 1}\n",
+            "map:\n  a:\n    b:\n      OP\n      c: 3\n      #@overlay/match missing_ok=True\n      d: [1]\n",
+            "#@overlay/match missing_ok=True\nnew: #@ {\"a\": [1, None]}\n",
+            "#@overlay/match by=overlay.map_key(\"name\"), expects=\"0+\"\nmap: {}\n",
+            "#@overlay/assert via=lambda l, r: l == r\nname: y\n",
+        ],
+    ),
+    (
+        "C",
+        &[
+            "OP\nkind: D\n",
+            "#@overlay/match missing_ok=True\nlist:\n- 1\n",
+            "#@overlay/match when=1\nabsent: 1\n",
+            "#@overlay/match missing_ok=True\nspec:\n  a: {b: 1}\n",
+        ],
+    ),
+];
+
+const FITTING_OPERATIONS: &[&str] = &[
+    "#@overlay/replace",
+    "#@overlay/remove",
+    "#@overlay/replace via=lambda l, r: r",
+    "#@overlay/replace via=lambda l, r: [l, r]",
+    "#@overlay/replace via=up",
+    "#@overlay/replace or_add=True",
+];
+
+/// An overlay that fits some documents of [`LEFT`], and others not at all.
+fn fitting(random: &mut Random, out: &mut String) {
+    let (kind, items) = random.pick(FITTING);
+    let expects = random.pick(&["expects=\"0+\"", "when=\"1+\"", "missing_ok=True"]);
+    // One document that does not match would be added.
+    let expects = if kind == "A" {
+        "expects=\"0+\""
+    } else {
+        expects
+    };
+    out.push_str(&format!(
+        "#@overlay/match by=overlay.subset({{\"kind\": \"{kind}\"}}), {expects}\n---\n"
+    ));
+    let operation = random.pick(FITTING_OPERATIONS);
+    out.push_str(&random.pick(items).replace("OP", operation));
+}
+
 /// A file of overlays.
 pub(crate) fn overlays(random: &mut Random) -> String {
     let mut out = String::from(
         "#@ load(\"@ytt:overlay\", \"overlay\")\n#@ def up(l, r): return str(l).upper()\n",
     );
     for _ in 0..1 + random.below(2) {
+        if !random.risk(70) {
+            fitting(random, &mut out);
+            continue;
+        }
         out.push_str(&format!(
             "#@overlay/match {}\n",
             random.pick_mostly(DOCUMENT_MATCHES)
@@ -141,12 +212,18 @@ pub(crate) fn applied(random: &mut Random) -> String {
     let mut out = String::from(
         "#@ load(\"@ytt:overlay\", \"overlay\")\n#@ def up(l, r): return str(l).upper()\n#@ def left():\n",
     );
-    let documents = random.chance(50);
+    let fits = !random.risk(70);
+    let documents = fits || random.chance(50);
     out.push_str(if documents { "---\n" } else { "" });
     out.push_str(random.pick(LEFT));
     out.push_str("#@ end\n");
     for index in 0..2 {
         out.push_str(&format!("#@ def right{index}():\n"));
+        if fits {
+            fitting(random, &mut out);
+            out.push_str("#@ end\n");
+            continue;
+        }
         if documents {
             out.push_str(&format!(
                 "#@overlay/match {}\n---\n",
@@ -156,16 +233,19 @@ pub(crate) fn applied(random: &mut Random) -> String {
         right(random, 0, 3, &mut out);
         out.push_str("#@ end\n");
     }
-    let call = random.pick(&[
+    let call = random.pick_mostly(&[
         "overlay.apply(left(), right0())",
         "overlay.apply(left(), right0(), right1())",
         "overlay.apply(overlay.apply(left(), right1()), right0())",
         "overlay.apply(left())",
-        "[overlay.apply(left(), right0()), left()]",
-        "overlay.apply({\"kind\": \"A\", \"list\": [1]}, right0())",
-        "overlay.apply()",
+        "![overlay.apply(left(), right0()), left()]",
+        "!overlay.apply({\"kind\": \"A\", \"list\": [1]}, right0())",
+        "!overlay.apply()",
     ]);
-    out.push_str(&if documents {
+    out.push_str(&if fits {
+        let load = "#@ load(\"@ytt:template\", \"template\")\n";
+        format!("{load}--- #@ template.replace({call})\n")
+    } else if documents {
         format!("--- #@ {call}\n")
     } else {
         format!("---\nresult: #@ {call}\n")

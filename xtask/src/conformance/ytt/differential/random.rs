@@ -4,15 +4,22 @@
 #[derive(Debug, Clone)]
 pub(crate) struct Random {
     state: u64,
+    /// Nothing that often fails is made: a case fails as a whole with its first mistake.
+    careful: bool,
 }
+
+/// How many cases of a hundred are made without deliberate mistakes.
+const CAREFUL_PERCENT: usize = 75;
 
 impl Random {
     /// The numbers of a case: other cases of the same seed have others.
     pub(crate) fn new(seed: u64, case: u64) -> Self {
         let mut random = Self {
             state: seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ case,
+            careful: false,
         };
         random.next();
+        random.careful = random.chance(CAREFUL_PERCENT);
         random
     }
 
@@ -35,6 +42,13 @@ impl Random {
         self.below(100) < percent
     }
 
+    /// Whether to risk a failure: true in `percent` of a hundred calls, and never in a case that
+    /// is made carefully.
+    pub(crate) fn risk(&mut self, percent: usize) -> bool {
+        let risky = self.chance(percent);
+        risky && !self.careful
+    }
+
     /// One of the choices.
     pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
@@ -45,7 +59,7 @@ impl Random {
     pub(crate) fn pick_mostly<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         loop {
             match self.pick(choices).strip_prefix('!') {
-                Some(risky) if self.chance(8) => return risky,
+                Some(risky) if self.risk(8) => return risky,
                 Some(_) => {}
                 None => return self.pick_safe(choices),
             }

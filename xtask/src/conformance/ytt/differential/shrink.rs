@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Case, Verdict, compare};
+use super::Case;
+use super::compare::{Verdict, compare};
 
 /// Most comparisons for one case.
 const MAX_TRIES: usize = 400;

@@ -31,11 +31,13 @@ pub(crate) fn template(random: &mut Random) -> String {
     let (mut text, mut scope) = header(random);
     text.push_str("#@ load(\"@ytt:template\", \"template\")\n");
     text.push_str(if random.chance(70) { "---\n" } else { "" });
+    let array = random.chance(25);
     let mut builder = Builder {
         random,
         out: String::new(),
         fragments: Vec::new(),
         keys: 0,
+        array,
     };
     if builder.random.chance(50) {
         builder.variables(&mut scope, 0);
@@ -47,6 +49,7 @@ pub(crate) fn template(random: &mut Random) -> String {
     for _ in 0..builder.random.below(2) {
         let separator = builder.separator(&scope);
         builder.out.push_str(&separator);
+        builder.array = builder.random.chance(25);
         builder.body(&scope, 0, 2);
     }
     text + &builder.out
@@ -55,9 +58,11 @@ pub(crate) fn template(random: &mut Random) -> String {
 struct Builder<'a> {
     random: &'a mut Random,
     out: String,
-    /// Functions that give nodes, and how many arguments they take.
-    fragments: Vec<(String, usize)>,
+    /// Functions that give nodes, and what they take.
+    fragments: Vec<(String, Vec<Kind>)>,
     keys: usize,
+    /// Whether the document is an array, as are then the functions in it.
+    array: bool,
 }
 
 impl Builder<'_> {
@@ -69,10 +74,10 @@ impl Builder<'_> {
 
     fn separator(&mut self, scope: &Scope) -> String {
         match self.random.below(12) {
-            0 => format!("--- #@ {}\n", scope.any(self.random, 2)),
+            0 if self.random.risk(50) => format!("--- #@ {}\n", scope.any(self.random, 2)),
             1 => "#@ if/end True:\n---\n".to_owned(),
             2 => "#@ for/end i in range(2):\n---\n".to_owned(),
-            3 => format!("--- #@ {}\n---\n", self.call(scope)),
+            3 if self.random.risk(50) => format!("--- #@ {}\n---\n", self.call(scope)),
             _ => "---\n".to_owned(),
         }
     }
@@ -89,12 +94,12 @@ impl Builder<'_> {
             match (kind, self.random.below(4)) {
                 (Kind::List, 0) => {
                     let item = scope.any(self.random, 1);
-                    let statement = self.random.pick(&[
+                    let statement = self.random.pick_mostly(&[
                         "append(X)",
                         "extend([X])",
                         "insert(0, X)",
-                        "remove(X)",
-                        "pop()",
+                        "!remove(X)",
+                        "!pop()",
                     ]);
                     self.line(
                         indent,
@@ -103,13 +108,13 @@ impl Builder<'_> {
                 }
                 (Kind::Dict, 0) => {
                     let item = scope.any(self.random, 1);
-                    let statement = self.random.pick(&[
+                    let statement = self.random.pick_mostly(&[
                         "[\"z\"] = X",
                         ".update(z=X)",
                         ".update([(\"z\", X)])",
                         ".setdefault(\"z\", X)",
                         ".pop(\"a\", X)",
-                        ".popitem()",
+                        "!.popitem()",
                     ]);
                     self.line(
                         indent,
@@ -117,7 +122,7 @@ impl Builder<'_> {
                     );
                 }
                 (Kind::Int, 0) => {
-                    let op = self.random.pick(&["+", "-", "*", "//", "%", "|"]);
+                    let op = self.random.pick_mostly(&["+", "-", "*", "!//", "!%", "|"]);
                     let item = scope.of(self.random, Kind::Int, 1);
                     self.line(indent, &format!("#@ {name} {op}= {item}"));
                 }
@@ -131,9 +136,11 @@ impl Builder<'_> {
         let count = self.random.below(3);
         let params: Vec<String> = (0..count).map(|at| format!("p{at}")).collect();
         let mut inner = scope.clone();
+        let mut kinds = Vec::new();
         for param in &params {
             let kind = self.random.pick(&[Kind::Int, Kind::Text, Kind::List]);
             inner.names.push((param.clone(), kind));
+            kinds.push(kind);
         }
         let mut listed = params.join(", ");
         if count > 0 && self.random.chance(20) {
@@ -152,39 +159,49 @@ impl Builder<'_> {
             self.line(0, &format!("#@ return {value}"));
         }
         self.line(0, "#@ end");
-        self.fragments.push((name, count));
+        self.fragments.push((name, kinds));
     }
 
     fn call(&mut self, scope: &Scope) -> String {
-        let Some((name, count)) = self
+        let Some((name, kinds)) = self
             .fragments
             .get(self.random.below(self.fragments.len().max(1)))
             .cloned()
         else {
             return scope.any(self.random, 2);
         };
-        let args: Vec<String> = (0..count).map(|_| scope.any(self.random, 1)).collect();
+        let args = kinds.iter().map(|kind| {
+            let kind = if self.random.risk(20) {
+                Kind::Any
+            } else {
+                *kind
+            };
+            scope.of(self.random, kind, 1)
+        });
+        let args: Vec<String> = args.collect();
         let call = format!("{name}({})", args.join(", "));
+        let risky = self.random.risk(50);
         match self.random.below(12) {
-            0 => format!("{call}[\"k1\"]"),
-            1 => format!("dict(**{call})"),
+            0 if risky => format!("{call}[\"k1\"]"),
+            1 if risky => format!("dict(**{call})"),
             2 => format!("[x for x in {call}]"),
             3 => format!("str({call})"),
             4 => format!("len({call})"),
             5 if scope.modules.contains(&"yaml") => format!("yaml.encode({call})"),
             5 if scope.modules.contains(&"json") => format!("json.encode({call})"),
-            6 => format!("{call}[0]"),
+            6 if risky => format!("{call}[0]"),
             _ => call,
         }
     }
 
     /// The items of a map or an array.
     fn body(&mut self, scope: &Scope, indent: usize, depth: usize) {
-        if self.random.chance(75) {
-            self.items(scope, indent, depth, false);
+        let array = if indent > 0 || self.random.risk(10) {
+            self.random.chance(25)
         } else {
-            self.items(scope, indent, depth, true);
-        }
+            self.array
+        };
+        self.items(scope, indent, depth, array);
     }
 
     fn items(&mut self, scope: &Scope, indent: usize, depth: usize, array: bool) {
@@ -238,11 +255,11 @@ impl Builder<'_> {
                 self.item(&inner, indent, depth, true);
             }
             4 if self.random.chance(30) => {
-                let note = self.random.pick(&[
+                let note = self.random.pick_mostly(&[
                     "#! note",
-                    "# note",
+                    "!# note",
                     "#@",
-                    "#@ pass",
+                    "!#@ pass",
                     "#@ print(\"x\")",
                     "#@unknown/thing 1, a=2",
                 ]);
@@ -258,7 +275,7 @@ impl Builder<'_> {
             "-".to_owned()
         } else {
             self.keys += 1;
-            let number = if self.random.chance(3) { 1 } else { self.keys };
+            let number = if self.random.risk(3) { 1 } else { self.keys };
             match self.random.below(20) {
                 0 => format!("{number}:"),
                 1 => format!("\"k {number}\":"),
@@ -284,7 +301,7 @@ impl Builder<'_> {
                 let value = self.call(scope);
                 self.line(indent, &format!("{key} #@ {value}"));
             }
-            8 if self.random.chance(30) => {
+            8 if self.random.risk(30) => {
                 let value = scope.any(self.random, 1);
                 self.line(indent, &format!("{key} #@ template.replace({value})"));
             }
@@ -292,7 +309,7 @@ impl Builder<'_> {
                 self.line(indent, &key);
                 self.body(scope, indent + 2, depth - 1);
             }
-            10 if self.random.chance(4) => {
+            10 if self.random.risk(4) => {
                 let value = scope.any(self.random, 1);
                 self.line(indent, &format!("{key} {{}} #@ {value}"));
             }
@@ -320,7 +337,7 @@ pub(crate) fn text_template(random: &mut Random, scope: &Scope) -> String {
                 scope.of(random, Kind::List, 1)
             )),
             4 => out.push_str(&format!("(@ t = {} @)(@= str(t) @)", scope.any(random, 1))),
-            5 if random.chance(20) => {
+            5 if random.risk(20) => {
                 out.push_str(random.pick(&["(@", "@)", "(@= @)", "(@= 1 @)", "(@-= \"a\" -@)"]));
             }
             _ => out.push_str(&format!("(@= {} @)", scope.of(random, Kind::Text, 2))),

@@ -126,9 +126,9 @@ const SCHEMA_NOTES: &[&str] = &[
     "!#@schema/validation min_len=2",
     "!#@schema/validation max=5",
     "!#@schema/validation min=1, max=9",
-    "#@schema/validation not_null=True",
+    "!#@schema/validation not_null=True",
     "!#@schema/validation (\"positive\", positive)",
-    "#@schema/validation one_of=[1, \"text\", 3]",
+    "!#@schema/validation one_of=[1, \"text\", 3]",
     "!#@schema/validation one_not_null=True",
     "!#@schema/validation one_not_null=[\"a\", \"k\"]",
     "!#@schema/validation (\"even\", lambda v: v % 2 == 0)",
@@ -142,7 +142,7 @@ const SCHEMA_NOTES: &[&str] = &[
     "!#@schema/validation",
     "!#@schema/validation bogus=1",
     "!#@schema/validation (\"x\",)",
-    "#@schema/bogus 1",
+    "!#@schema/bogus 1",
     "!#@schema/default None",
 ];
 
@@ -168,7 +168,7 @@ fn schema_value(random: &mut Random, part: &Part, indent: usize, text: &mut Stri
     match part {
         Part::Scalar(scalar) => {
             // Null is no type.
-            let scalar = if *scalar == "null" && random.chance(90) {
+            let scalar = if *scalar == "null" && !random.risk(10) {
                 "\"s\""
             } else {
                 scalar
@@ -182,7 +182,7 @@ fn schema_value(random: &mut Random, part: &Part, indent: usize, text: &mut Stri
         }
         Part::Array(item) => {
             text.push('\n');
-            let count = if random.chance(1) { 2 } else { 1 };
+            let count = if random.risk(1) { 2 } else { 1 };
             for _ in 0..count {
                 schema_notes(random, indent, text);
                 text.push_str(&format!("{}-", pad(indent)));
@@ -203,7 +203,7 @@ fn array_item(random: &mut Random, item: &Part, indent: usize, text: &mut String
             }
         }
         other if schema => schema_value(random, other, indent + 2, text),
-        other => value(random, other, indent + 2, text),
+        other => value(random, other, indent + 2, true, text),
     }
 }
 
@@ -218,8 +218,8 @@ const VALUE_NOTES: &[&str] = &[
     "!#@overlay/append",
     "!#@assert/validate min=1",
     "!#@assert/validate (\"positive\", positive)",
-    "#@assert/validate not_null=True",
-    "#@assert/validate one_of=[\"n\", 3]",
+    "!#@assert/validate not_null=True",
+    "!#@assert/validate one_of=[\"n\", 3]",
     "#@overlay/replace or_add=True",
     "!#@overlay/insert before=True",
     "!#@overlay/match by=overlay.all, expects=\"0+\"",
@@ -241,16 +241,16 @@ fn value_map(
             continue;
         }
         written += 1;
-        if notes && random.chance(15) || random.chance(2) {
+        if notes && random.chance(15) || random.risk(2) {
             text.push_str(&format!(
                 "{}{}\n",
                 pad(indent),
                 random.pick_mostly(VALUE_NOTES)
             ));
         }
-        let name = if random.chance(1) { "unknown" } else { name };
+        let name = if random.risk(1) { "unknown" } else { name };
         text.push_str(&format!("{}{name}:", pad(indent)));
-        if random.chance(3) {
+        if random.risk(3) {
             // Another type.
             text.push_str(random.pick(&[
                 " 1\n",
@@ -263,21 +263,26 @@ fn value_map(
                 " #@ 1 + 1\n",
             ]));
         } else {
-            value(random, part, indent, text);
+            value(random, part, indent, complete, text);
         }
     }
-    if written == 0 {
-        text.push_str(&format!("{}extra: 1\n", pad(indent)));
+    match items.first() {
+        Some((name, part)) if written == 0 && !random.risk(30) => {
+            text.push_str(&format!("{}{name}:", pad(indent)));
+            value(random, part, indent, complete, text);
+        }
+        _ if written == 0 => text.push_str(&format!("{}extra: 1\n", pad(indent))),
+        _ => {}
     }
 }
 
-fn value(random: &mut Random, part: &Part, indent: usize, text: &mut String) {
+fn value(random: &mut Random, part: &Part, indent: usize, complete: bool, text: &mut String) {
     match part {
         Part::Scalar(scalar) => text.push_str(&format!(" {scalar}\n")),
         Part::Map(items) if items.is_empty() => text.push_str(" {}\n"),
         Part::Map(items) => {
             text.push('\n');
-            let complete = random.chance(50);
+            let complete = complete && !random.risk(50) || random.chance(50);
             value_map(random, items, indent + 2, complete, true, text);
         }
         Part::Array(_) if random.chance(15) => text.push_str(" []\n"),
@@ -299,6 +304,18 @@ fn value(random: &mut Random, part: &Part, indent: usize, text: &mut String) {
 }
 
 fn flag(random: &mut Random) -> Vec<String> {
+    if !random.risk(60) {
+        let fitting = random.pick(&[
+            "--data-value=name=text",
+            "--data-value=nested.deep=a: b",
+            "--data-value-yaml=name=\"q\"",
+            "--data-value-yaml=count=7",
+            "--data-value-yaml=map.a=2",
+            "--data-value-yaml=nested.deep=\"1\"",
+            "--dangerous-data-values-disable-validation",
+        ]);
+        return vec![fitting.to_owned()];
+    }
     let key = random.pick_mostly(&[
         "name",
         "count",

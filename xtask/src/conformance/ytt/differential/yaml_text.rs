@@ -43,18 +43,14 @@ const SCALARS: &[&str] = &[
     "http://x/y",
     "é",
     "日本語",
-    "- x",
     "!!str 1",
     "!!int \"1\"",
     "!!float 1",
     "!!bool yes",
     "!!null ''",
     "!!binary aGk=",
-    "!!binary !",
     "!custom x",
     "&a x",
-    "*a",
-    "|",
     "0",
     "-0",
     "18446744073709551615",
@@ -65,8 +61,6 @@ const SCALARS: &[&str] = &[
     "on",
     "y",
     "n",
-    "=",
-    "<<",
     "{}",
     "[]",
     "{a: 1}",
@@ -78,20 +72,11 @@ const SCALARS: &[&str] = &[
     "\"l1\n  l2\"",
     "'l1\n\n  l2'",
     "l1\n  l2",
-    "@x",
-    "%x",
-    "`x",
-    "? x",
-    "a ? b",
-    "x: y",
-    "\"unclosed",
     "a\tb",
     "{a: }",
     "!!timestamp 2020-01-01",
     "12e03",
     "0.1e1",
-    "-",
-    "--- x",
     "0o8",
     "08",
     "0x",
@@ -100,10 +85,29 @@ const SCALARS: &[&str] = &[
     "+.inf",
     "nan",
     "[a b, c]",
-    "\"\\q\"",
     "NULL",
     "Null",
     "tRue",
+];
+
+/// Scalars that are mistakes at most places.
+const RISKY_SCALARS: &[&str] = &[
+    "!!binary !",
+    "*a",
+    "|",
+    "@x",
+    "%x",
+    "`x",
+    "? x",
+    "x: y",
+    "\"unclosed",
+    "- x",
+    "-",
+    "--- x",
+    "\"\\q\"",
+    "<<",
+    "a ? b",
+    "=",
 ];
 
 /// Headers and bodies of block scalars.
@@ -113,16 +117,22 @@ const BLOCKS: &[&str] = &[
     "|+\n  one\n\n",
     ">\n  one\n  two\n\n  three",
     ">-\n  one\n   two\n  three",
-    "|2\n   one\n  two",
-    "| # c\n  one",
     ">+\n  one\n\n\n",
     "|\n\n  one",
     "|1\n  one",
     "|-\n  \n  a",
     "|\n  tab\there",
-    "|9\n  x",
-    "|a\n  x",
 ];
+
+const RISKY_BLOCKS: &[&str] = &["|9\n  x", "|a\n  x", "|2\n   one\n  two", "| # c\n  one"];
+
+fn scalar(random: &mut Random) -> &'static str {
+    if random.risk(20) {
+        random.pick(RISKY_SCALARS)
+    } else {
+        random.pick(SCALARS)
+    }
+}
 
 const KEYS: &[&str] = &[
     "a", "b", "c", "key", "'q'", "\"d\"", "1", "true", "~", "? a", "k v", "x-y", "é", "1.5", "[l]",
@@ -135,7 +145,7 @@ pub(crate) fn stream(random: &mut Random) -> String {
     if random.chance(5) {
         out.push_str(random.pick(&[
             "%YAML 1.1\n---\n",
-            "# first\n",
+            "#! first\n",
             "\n\n",
             "\u{feff}",
             "   \n",
@@ -145,7 +155,7 @@ pub(crate) fn stream(random: &mut Random) -> String {
     let documents = 1 + random.below(3);
     for index in 0..documents {
         if index > 0 || random.chance(40) {
-            out.push_str(random.pick(&["---\n", "--- \n", "---\n", "--- # c\n"]));
+            out.push_str(random.pick_mostly(&["---\n", "--- \n", "---\n", "!--- # c\n"]));
         }
         node(random, 0, 3, &mut out);
         if random.chance(5) {
@@ -166,7 +176,7 @@ fn node(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
         6..=8 if depth > 0 => array(random, indent, depth, out),
         _ => {
             out.push_str(&pad(indent));
-            out.push_str(&indented(random.pick(SCALARS), indent));
+            out.push_str(&indented(scalar(random), indent));
             out.push('\n');
         }
     }
@@ -177,14 +187,22 @@ fn indented(text: &str, indent: usize) -> String {
 }
 
 fn map(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
+    let mut used = Vec::new();
     for index in 0..=random.below(4) {
+        let key = random.pick(KEYS);
+        // The same truth twice.
+        let known = if key == "yes" { "true" } else { key };
+        if used.contains(&known) && !random.risk(40) {
+            continue;
+        }
+        used.push(known);
         comment(random, indent, out);
         out.push_str(&pad(indent));
-        if random.chance(4) && index > 0 {
+        if random.risk(8) && index > 0 {
             out.push_str("<<: *m\n");
             continue;
         }
-        out.push_str(random.pick(KEYS));
+        out.push_str(key);
         out.push(':');
         after(random, indent, depth, out);
     }
@@ -202,14 +220,16 @@ fn array(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
 fn comment(random: &mut Random, indent: usize, out: &mut String) {
     if random.chance(4) {
         out.push_str(&pad(indent));
-        out.push_str(random.pick(&["# note\n", "#! note\n", "#\n", "\n"]));
+        out.push_str(random.pick_mostly(&["!# note\n", "#! note\n", "!#\n", "\n"]));
     }
 }
 
 /// What follows a key or dash.
 fn after(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
     if random.chance(4) {
-        out.push_str(random.pick(&[" &m", " &a", " !!map", " !t"]));
+        out.push_str(random.pick(&[" &m", " &a"]));
+    } else if random.risk(3) {
+        out.push_str(random.pick(&[" !!map", " !t", " *a"]));
     }
     match random.below(12) {
         0..=2 if depth > 0 => {
@@ -219,15 +239,20 @@ fn after(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
         }
         3 => {
             out.push(' ');
-            out.push_str(&indented(random.pick(BLOCKS), indent));
+            let block = if random.risk(20) {
+                random.pick(RISKY_BLOCKS)
+            } else {
+                random.pick(BLOCKS)
+            };
+            out.push_str(&indented(block, indent));
             out.push('\n');
         }
         4 => out.push('\n'),
         _ => {
             out.push(' ');
-            out.push_str(&indented(random.pick(SCALARS), indent));
+            out.push_str(&indented(scalar(random), indent));
             if random.chance(5) {
-                out.push_str(random.pick(&[" # note", " #! note", "   "]));
+                out.push_str(random.pick_mostly(&["! # note", " #! note", "   "]));
             }
             out.push('\n');
         }
