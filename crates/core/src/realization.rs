@@ -7,17 +7,18 @@
 mod begin;
 mod finish;
 mod resource;
+mod rest;
 mod settle;
 
 pub(crate) use begin::{Selection, select, service_account_missing};
 pub(crate) use resource::best_options;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use crate::apply::{Env, Progress};
+use crate::apply::{Applied, Env, Progress};
 use crate::condition::{self, Condition};
 use crate::context::{Schema, Subject};
 use crate::digest::Fingerprint;
@@ -30,10 +31,10 @@ use crate::outputs::Output;
 use crate::problem::Problem;
 use crate::prune::{Needed, Prune};
 use crate::realize::{Dependency, EventRecord, Index, Observed, Outcome, Reply, Request, Step};
-use crate::recall::{self, Note, Recall};
+use crate::recall::{self, Recall, Trace};
 use crate::row::Row;
 use crate::status::Entry;
-use crate::task::Task;
+use crate::task::{Done, Task};
 
 /// One pass over an owner, request by request.
 pub struct Realization {
@@ -42,7 +43,8 @@ pub struct Realization {
     subject: Subject,
     now: String,
     index: Arc<dyn Index>,
-    previous: Vec<Entry>,
+    /// What the last pass wrote of each resource; read when somebody asks.
+    previous: OnceLock<Vec<Entry>>,
     account: ServiceAccountKey,
     phase: Phase,
     /// Conditions of the owner, as far as they are known.
@@ -59,7 +61,9 @@ pub struct Realization {
     watched: BTreeSet<Gvk>,
     /// What the last pass left, and what this one leaves.
     recall: Recall,
-    notes: Vec<Note>,
+    traces: Vec<Trace>,
+    /// Objects that are as the last pass left them, and of which nothing was said yet.
+    deferred: Vec<(Flight, Applied)>,
     retry: bool,
     again: bool,
     later: bool,
@@ -138,7 +142,7 @@ impl Realization {
             subject,
             now: condition::timestamp(now),
             index,
-            previous: Entry::read_all(&owner.object),
+            previous: OnceLock::new(),
             account: ServiceAccountKey::new(&owner.namespace, "default"),
             phase: Phase::Begin,
             conditions: Vec::new(),
@@ -151,7 +155,8 @@ impl Realization {
             depends_on: BTreeSet::new(),
             watched: BTreeSet::new(),
             recall,
-            notes: Vec::new(),
+            traces: Vec::new(),
+            deferred: Vec::new(),
             retry: false,
             again: false,
             later: false,
@@ -166,7 +171,14 @@ impl Realization {
                 Phase::Begin => self.phase = self.begin(),
                 Phase::Resources => match self.resources(reply.take()) {
                     Some(request) => return self.ask(request),
-                    None => self.phase = self.begin_prune(),
+                    None => {
+                        if let Some(outcome) = self.rest() {
+                            self.phase = Phase::Over;
+                            return Step::Done(Box::new(outcome));
+                        }
+                        self.settle_deferred();
+                        self.phase = self.begin_prune();
+                    }
                 },
                 Phase::Prune => match self.pruning(reply.take()) {
                     Some(request) => return self.ask(request),
@@ -214,9 +226,32 @@ impl Realization {
                     self.work.as_mut()?.flight = Some(flight);
                     return Some(request);
                 }
-                Progress::Ready(done) => self.settle(flight, done),
+                Progress::Ready(done) => self.arrived(flight, done),
             }
         }
+    }
+
+    fn arrived(&mut self, flight: Flight, done: Done) {
+        match (&flight.course, done) {
+            (
+                Course::Recalled(_),
+                Done {
+                    result: Ok(applied),
+                    ..
+                },
+            ) => {
+                self.put_off(flight, applied);
+            }
+            (_, done) => {
+                self.settle_deferred();
+                self.settle(flight, done);
+            }
+        }
+    }
+
+    fn previous(&self) -> &[Entry] {
+        self.previous
+            .get_or_init(|| Entry::read_all(&self.owner.object))
     }
 
     fn next_resource(&mut self) -> Option<usize> {

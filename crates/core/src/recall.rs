@@ -5,10 +5,14 @@
 //! what it found of the object. The next pass looks at the same two things; when both are as before, so is the object,
 //! and nothing is rendered. Whatever differs is rendered, so a note that is lost costs time and nothing else.
 //!
+//! Where a whole pass had nothing to say, that is noted as well: an owner whose status, blueprint, templates and objects
+//! are as they were then is at [rest](Rest), and nothing is put together that would be thrown away.
+//!
 //! Not noted: runs, which are looked for among others; whatever had a problem or a word about it.
 
 mod reads;
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -17,7 +21,8 @@ use crate::apply::{Applied, Change, Progress};
 use crate::context::Subject;
 use crate::digest::{Fingerprint, Writer};
 use crate::inputs::Inputs;
-use crate::key::ServiceAccountKey;
+use crate::json;
+use crate::key::{Mapping, ServiceAccountKey};
 use crate::model::{Blueprint, Owner, Resource, Template};
 use crate::params::{BlueprintParam, Setting};
 use crate::realize::{Reply, Request, Watch};
@@ -26,9 +31,86 @@ use crate::task::Done;
 
 pub(crate) use reads::Reads;
 
-/// Notes of one pass for the next. Opaque; 32 bytes for each resource.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recall(Arc<[Note]>);
+/// Notes of one pass for the next. Opaque; 40 bytes for each resource and some for the owner.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recall {
+    notes: Arc<[Note]>,
+    rest: Option<Arc<Rest>>,
+}
+
+/// An owner at rest: a pass over exactly this had nothing to say.
+pub(crate) struct Rest {
+    blueprint: Arc<Blueprint>,
+    /// In the order of the resources.
+    templates: Box<[Arc<Template>]>,
+    /// The status, and what there is on the cluster.
+    state: Fingerprint,
+}
+
+impl fmt::Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Blueprint and templates are long.
+        f.debug_tuple("Rest").field(&self.state).finish()
+    }
+}
+
+impl PartialEq for Rest {
+    fn eq(&self, other: &Self) -> bool {
+        fn same<T: PartialEq>(one: &Arc<T>, other: &Arc<T>) -> bool {
+            Arc::ptr_eq(one, other) || one == other
+        }
+        let (ours, theirs) = (&self.templates, &other.templates);
+        self.state == other.state
+            && same(&self.blueprint, &other.blueprint)
+            && ours.len() == theirs.len()
+            && ours.iter().zip(theirs).all(|(one, other)| same(one, other))
+    }
+}
+
+/// An object that was found as it should be.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    pub(crate) template: Arc<Template>,
+    pub(crate) note: Note,
+    pub(crate) row: Arc<Row>,
+    pub(crate) mapping: Mapping,
+}
+
+impl Rest {
+    /// Takes an owner down with its blueprint, an object of each resource in order, and all rows of its objects.
+    pub(crate) fn new(
+        owner: &Owner,
+        blueprint: &Arc<Blueprint>,
+        traces: &[Trace],
+        mut rows: Vec<Arc<Row>>,
+    ) -> Self {
+        let mut into = Fingerprint::writer();
+        for path in [&["status"][..], &["metadata", "generation"]] {
+            into.value(json::at(&owner.object, path).unwrap_or(&Value::Null));
+        }
+        for trace in traces {
+            into.fingerprint(trace.note.seen);
+            into.fingerprint(trace.note.found);
+            version(&trace.row, &mut into);
+            into.text(&trace.mapping.plural);
+            into.flag(trace.mapping.namespaced);
+        }
+        rows.sort_unstable_by(|one, other| one.uid.cmp(&other.uid));
+        into.count(rows.len());
+        rows.iter().for_each(|row| version(row, &mut into));
+        let templates = traces.iter().map(|trace| Arc::clone(&trace.template));
+        Self {
+            blueprint: Arc::clone(blueprint),
+            templates: templates.collect(),
+            state: into.end(),
+        }
+    }
+}
+
+fn version(row: &Row, into: &mut Writer) {
+    into.text(&row.uid);
+    into.text(&row.resource_version);
+}
 
 /// Of one resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,13 +130,20 @@ impl Note {
 impl Recall {
     /// Reports whether an object was found like this when its template had seen that.
     pub(crate) fn has(&self, seen: Fingerprint, found: Fingerprint) -> bool {
-        self.0.contains(&Note::new(seen, found))
+        self.notes.contains(&Note::new(seen, found))
     }
-}
 
-impl From<Vec<Note>> for Recall {
-    fn from(notes: Vec<Note>) -> Self {
-        Self(notes.into())
+    /// Reports whether a pass over exactly this had nothing to say.
+    pub(crate) fn rests(&self, at: impl FnOnce() -> Rest) -> bool {
+        self.rest.as_ref().is_some_and(|rest| **rest == at())
+    }
+
+    /// Leaves notes, and the owner where it rests.
+    pub(crate) fn new(traces: &[Trace], rest: Option<Rest>) -> Self {
+        Self {
+            notes: traces.iter().map(|trace| trace.note).collect(),
+            rest: rest.map(Arc::new),
+        }
     }
 }
 

@@ -157,6 +157,19 @@ fn write_output(output: &Shown) -> Value {
     })
 }
 
+/// Finds the object that an owner's status names for a resource.
+pub(crate) fn stamped_for(owner: &Value, resource: &str) -> Option<ObjectKey> {
+    let is_leftover = |entry: &Value| {
+        let conditions = json::list(entry, &["conditions"]);
+        condition::find(conditions, condition_type::PRUNED).is_some()
+    };
+    let entry = json::list(owner, &["status", "resources"])
+        .iter()
+        .find(|entry| json::text(entry, &["name"]) == Some(resource) && !is_leftover(entry))?;
+    let stamped = entry.get("stampedRef").and_then(Stamped::read);
+    stamped.map(|stamped| stamped.key)
+}
+
 /// Puts entries in order: those that were there before keep their place, new ones follow as they
 /// are given, leftovers come last.
 pub(crate) fn arrange(previous: &[Entry], mut entries: Vec<Entry>) -> Vec<Entry> {

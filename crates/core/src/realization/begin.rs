@@ -12,7 +12,7 @@ use super::{Phase, Realization, Templates, Work};
 use crate::blueprint::templates_ready;
 use crate::condition::{Condition, Status};
 use crate::context::Subject;
-use crate::key::ServiceAccountKey;
+use crate::key::{Gvk, ServiceAccountKey};
 use crate::model::{Blueprint, Owner};
 use crate::order;
 use crate::realize::Dependency;
@@ -233,12 +233,10 @@ impl Realization {
 
     /// Keeps the watches of everything that the status names, where nothing is looked at.
     fn watch_all(&mut self) {
-        let stamped = self
-            .previous
-            .iter()
-            .filter_map(|entry| entry.stamped.as_ref());
-        self.watched
-            .extend(stamped.map(|stamped| stamped.key.gvk.clone()));
+        let stamped = self.previous().iter();
+        let stamped = stamped.filter_map(|entry| entry.stamped.as_ref());
+        let kinds: Vec<Gvk> = stamped.map(|stamped| stamped.key.gvk.clone()).collect();
+        self.watched.extend(kinds);
     }
 }
 

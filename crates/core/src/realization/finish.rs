@@ -18,13 +18,13 @@ impl Realization {
     /// Finds what is no longer needed.
     pub(super) fn begin_prune(&mut self) -> Phase {
         let rows = self.index.rows_of(&self.owner.uid);
-        let mut rank = prune::rank(&self.previous);
+        let mut rank = prune::rank(self.previous());
         if let Some(work) = &self.work {
             let now = prune::rank(&work.entries);
             rank.extend(now);
         }
         let mut victims =
-            prune::victims(&self.owner.uid, &self.previous, &rows, &self.needed, &rank);
+            prune::victims(&self.owner.uid, self.previous(), &rows, &self.needed, &rank);
         for victim in &mut victims {
             victim.hold = self.hold(victim);
         }
@@ -57,16 +57,17 @@ impl Realization {
         }
         let entries = self.entries();
         self.summarize(entries.as_deref());
-        let status = self.new_status(entries);
-        let next = self.next();
-        Outcome {
+        let status = self.new_status(entries.as_deref());
+        let mut outcome = Outcome {
             status: (status != *self.status()).then_some(status),
             events: std::mem::take(&mut self.events),
             depends_on: std::mem::take(&mut self.depends_on),
             watched: std::mem::take(&mut self.watched),
-            next,
-            recall: std::mem::take(&mut self.notes).into(),
-        }
+            next: self.next(),
+            recall: Recall::default(),
+        };
+        outcome.recall = self.left(&outcome, entries.as_deref());
+        outcome
     }
 
     /// Puts the entries of the status together; `None` where they are left as they are.
@@ -100,7 +101,7 @@ impl Realization {
         for (entry, condition) in prune.left {
             entries.push(self.leftover(entry, condition));
         }
-        Some(status::arrange(&self.previous, entries))
+        Some(status::arrange(self.previous(), entries))
     }
 
     fn leftover(&mut self, mut entry: Entry, condition: Condition) -> Entry {
@@ -109,7 +110,7 @@ impl Realization {
             old.is_leftover() && old.stamped.as_ref().map(|stamped| &stamped.key) == key
         };
         let previous = self
-            .previous
+            .previous()
             .iter()
             .find(same)
             .map(|old| old.conditions.clone());
@@ -132,7 +133,7 @@ impl Realization {
             .push(status::owner_health(entries.unwrap_or_default()));
     }
 
-    fn new_status(&mut self, entries: Option<Vec<Entry>>) -> Value {
+    fn new_status(&mut self, entries: Option<&[Entry]>) -> Value {
         let previous = json::list(self.status(), &["conditions"]).to_vec();
         let conditions = std::mem::take(&mut self.conditions);
         let conditions = condition::finalize(conditions, &previous, &self.now);

@@ -22,6 +22,7 @@ use crate::row::{Row, RowState};
 use crate::stamp;
 use crate::stamp::finish::Stamper;
 use crate::stamp::refers::Refers;
+use crate::status;
 use crate::task::Task;
 use crate::words::label;
 use carto_query::Scope;
@@ -59,8 +60,14 @@ impl Realization {
         let resource = &blueprint.resources[index];
         let inputs = Inputs::collect(&blueprint, resource, &work.outputs);
         match self.prepare(index, resource, &inputs) {
-            Prepared::PassThrough(result) => self.settle_pass_through(resource, result),
-            Prepared::Stuck { template, problem } => self.settle_stuck(resource, template, problem),
+            Prepared::PassThrough(result) => {
+                self.settle_deferred();
+                self.settle_pass_through(resource, result);
+            }
+            Prepared::Stuck { template, problem } => {
+                self.settle_deferred();
+                self.settle_stuck(resource, template, problem);
+            }
             Prepared::Object {
                 template,
                 object,
@@ -186,8 +193,8 @@ impl Realization {
         template: &Template,
         seen: Fingerprint,
     ) -> Option<Arc<Row>> {
-        let key = &self.previous_entry(&resource.name)?.stamped.as_ref()?.key;
-        let RowState::Known(row) = self.index.row(key) else {
+        let key = status::stamped_for(&self.owner.object, &resource.name)?;
+        let RowState::Known(row) = self.index.row(&key) else {
             return None;
         };
         let found = recall::found(&row, &self.owner.uid)?;

@@ -14,7 +14,6 @@ use crate::model::{Resource, Template};
 use crate::outputs::{self, Output, OutputError, Shown};
 use crate::problem::{Place, Problem};
 use crate::realize::Dependency;
-use crate::recall::{self, Note};
 use crate::row::Row;
 use crate::status::{Entry, Stamped};
 use crate::task::Done;
@@ -109,24 +108,13 @@ impl Realization {
         if let (Some(work), Ok(Some(output))) = (&mut self.work, output) {
             work.outputs.insert(resource.name.clone(), output);
         }
-        self.note(flight, applied);
+        let trace = self.trace(flight, applied);
+        self.traces.extend(trace);
         let submitted = match &problem {
             Some(problem) => problem.condition(condition_type::RESOURCE_SUBMITTED),
             None => self.submitted(applied, flight.note.as_deref()),
         };
         self.enter(entry, vec![submitted, healthy], &previous, problem);
-    }
-
-    /// Notes for the next pass that this object was as it should be.
-    fn note(&mut self, flight: &Flight, applied: &Applied) {
-        if !applied.as_sent || applied.unwatched.is_some() || flight.note.is_some() {
-            return;
-        }
-        if let Some(seen) = flight.seen
-            && let Some(found) = recall::found(&applied.row, &self.owner.uid)
-        {
-            self.notes.push(Note::new(seen, found));
-        }
     }
 
     /// True; with a word about it where there is something to know.
@@ -321,7 +309,7 @@ impl Realization {
 
     /// Finds what the last pass said about a resource.
     pub(super) fn previous_entry(&self, name: &str) -> Option<&Entry> {
-        self.previous
+        self.previous()
             .iter()
             .find(|entry| entry.name == name && !entry.is_leftover())
     }

@@ -91,7 +91,6 @@ fn what_no_template_reads_of_an_owner_leaves_everything_recalled() {
     cluster.edit(&workload_key(), "kubectl", |workload| {
         workload["metadata"]["annotations"]["note"] = "2".into();
         workload["metadata"]["labels"]["unread"] = "x".into();
-        workload["spec"]["env"] = json!([{"name": "A", "value": "b"}]);
     });
     assert_eq!(left(&cluster), before);
 }
@@ -317,4 +316,51 @@ fn what_ytt_cannot_read_fails_although_the_template_does_not_look_at_it() {
         submitted.contains("control characters are not allowed"),
         "{submitted}"
     );
+}
+
+#[test]
+fn an_owner_at_rest_hears_of_what_changes_no_stamp() {
+    // A health rule is no part of what is stamped.
+    let cluster = settled();
+    let source = key("carto.run/v1alpha1", "ClusterSourceTemplate", "source");
+    cluster.edit(&source, "kubectl", |template| {
+        template["spec"]["healthRule"] = json!({"singleConditionType": "Green"});
+    });
+    cluster.settle();
+    assert_eq!(
+        cluster.resource_condition("source", "Healthy"),
+        "Unknown GreenCondition condition with type [Green] not found on resource status"
+    );
+
+    // Nor is an input that no template refers to.
+    let mut more = resources("app");
+    more[2]["sources"] = json!([{"name": "unused", "resource": "source"}]);
+    cluster.put(chain("chain", more));
+    cluster.settle();
+    let inputs = &cluster.resource("app")["inputs"];
+    assert_eq!(*inputs, json!([{"name": "source"}, {"name": "image"}]));
+
+    // Somebody writes into the status.
+    let key = workload_key();
+    let status = cluster.status();
+    let mut forged = status.clone();
+    forged["resources"][0]["outputs"][0]["preview"] = "forged".into();
+    cluster.set_status(&key, forged);
+    cluster.settle();
+    assert_eq!(
+        cluster.status()["resources"][0]["outputs"][0]["preview"],
+        "https://git\n"
+    );
+}
+
+#[test]
+fn an_owner_at_rest_deletes_what_turns_up_and_nobody_needs() {
+    let cluster = settled();
+    let mut stray = cluster.get(&config_map("w-app")).expect("there");
+    stray["metadata"]["name"] = "stray".into();
+    cluster.put_as(stray, "carto");
+    assert!(cluster.get(&config_map("stray")).is_some());
+    cluster.settle();
+    assert_eq!(cluster.get(&config_map("stray")), None);
+    assert_eq!(cluster.condition("Ready"), "True Ready");
 }
