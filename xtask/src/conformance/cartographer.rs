@@ -14,7 +14,10 @@ use futures::{StreamExt, stream};
 use super::Summary;
 use super::home::{Part, Tools};
 
+/// How long to wait for that, at least.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// And in such rests: the original tries again with waits that double, and writes each time.
+const PATIENCE_IN_RESTS: u32 = 15;
 
 /// Options of the comparison.
 #[derive(clap::Args)]
@@ -157,7 +160,7 @@ pub(super) async fn play(
 ) -> Played {
     let pace = Pace {
         rest,
-        patience: PATIENCE,
+        patience: PATIENCE.max(rest * PATIENCE_IN_RESTS),
         idle: &|| true,
     };
     stream::iter(scenarios)
