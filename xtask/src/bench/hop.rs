@@ -113,8 +113,11 @@ async fn change(
     let only = WatchParams::default().fields(&format!("metadata.name={name}"));
     let mut events = objects.watch(&only, &version).await?.boxed();
     let patch = json!({"spec": {"source": {"git": {"ref": {"commit": revision}}}}});
+    let owners = fleet::api(client, Some(&member.namespace), chain.owner());
+    // The watch keeps a connection to itself; that the next one has to be opened is not the choreographer's time.
+    owners.get(&member.name).await?;
     let begin = Instant::now();
-    fleet::api(client, Some(&member.namespace), chain.owner())
+    owners
         .patch(&member.name, &PatchParams::default(), &Patch::Merge(&patch))
         .await?;
     loop {
