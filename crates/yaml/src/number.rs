@@ -80,7 +80,7 @@ pub fn format_float(value: f64) -> String {
             "-Inf".to_owned()
         };
     }
-    general(&format!("{value:e}")).unwrap_or_else(|| format!("{value}"))
+    general(&shortest(value)).unwrap_or_else(|| format!("{value}"))
 }
 
 /// The same for a number of single precision.
@@ -108,7 +108,7 @@ fn general(scientific: &str) -> Option<String> {
 pub fn format_json_float(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
-        let scientific = format!("{value:e}");
+        let scientific = shortest(value);
         let (mantissa, exponent) = scientific
             .split_once('e')
             .expect("the e format has an exponent");
@@ -117,7 +117,47 @@ pub fn format_json_float(value: f64) -> String {
             .map_or_else(|| format!("+{exponent:0>2}"), |digits| format!("-{digits}"));
         return format!("{mantissa}e{exponent}");
     }
-    format!("{value}")
+    let plain = format!("{value}");
+    if shortest(value) == format!("{value:e}") {
+        return plain;
+    }
+    // The last digit that counts is one smaller; only zeros follow it.
+    let (digits, zeros) = plain.split_at(plain.trim_end_matches('0').len());
+    let (before, last) = digits.split_at(digits.len() - 1);
+    let last = last.parse::<u8>().map_or(0, |last| last.saturating_sub(1));
+    format!("{before}{last}{zeros}")
+}
+
+/// The shortest digits that read back as the same number, as `d.ddde±x`, and of two that are
+/// equally near those that end in an even digit, as Go chooses. Rust chooses the greater.
+///
+/// Source: Go strconv/ftoaryu.go, `ryuDigits`.
+pub fn shortest(value: f64) -> String {
+    /// Digits up to which no two are equally near.
+    const UNIQUE: usize = 14;
+    let text = format!("{value:e}");
+    let Some((mantissa, exponent)) = text.split_once('e') else {
+        return text;
+    };
+    let is_odd = mantissa.bytes().last().is_some_and(|last| last % 2 == 1);
+    if mantissa.len() <= UNIQUE || !is_odd {
+        return text;
+    }
+    // A number between two such texts has one more digit, a five; 60 digits show that it ends there.
+    let exact = format!("{value:.60e}");
+    let exact = exact.split_once('e').map_or("", |(mantissa, _)| mantissa);
+    let Some((lower, rest)) = exact.split_at_checked(mantissa.len()) else {
+        return text;
+    };
+    let is_half = rest
+        .strip_prefix('5')
+        .is_some_and(|rest| rest.bytes().all(|digit| digit == b'0'));
+    let even = format!("{lower}e{exponent}");
+    if is_half && even.parse() == Ok(value) {
+        even
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]
@@ -176,6 +216,33 @@ mod tests {
         assert_eq!(parse_float("+.5e1"), Some(5.0));
         for text in ["1e400", ".", "", "e5", "1e", "1.2.3", "inf", "1_0"] {
             assert_eq!(parse_float(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_texts_that_are_equally_near_the_even_one_is_chosen() {
+        for (value, scientific, json) in [
+            (
+                900_719_925_474_099.25,
+                "9.007199254740992e14",
+                "900719925474099.2",
+            ),
+            (
+                -900_719_925_474_099.25,
+                "-9.007199254740992e14",
+                "-900719925474099.2",
+            ),
+            (
+                900_719_925_474_099.75,
+                "9.007199254740998e14",
+                "900719925474099.8",
+            ),
+            (0.1, "1e-1", "0.1"),
+            (1e300, "1e300", "1e+300"),
+        ] {
+            assert_eq!(shortest(value), scientific);
+            assert_eq!(format_json_float(value), json);
+            assert_eq!(scientific.parse(), Ok(value), "{scientific}");
         }
     }
 }

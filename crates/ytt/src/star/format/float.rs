@@ -43,7 +43,7 @@ fn go_exponent(text: &str) -> String {
 fn general(value: f64, precision: Option<usize>) -> String {
     let scientific = match precision {
         Some(precision) => format!("{value:.*e}", precision.max(1) - 1),
-        None => format!("{value:e}"),
+        None => carto_yaml::number::shortest(value),
     };
     let Some((mantissa, exponent)) = scientific.split_once('e') else {
         return scientific;
