@@ -336,8 +336,8 @@ impl Scope {
                 "math.hypot($F$, $F$)",
                 // The last digits differ between machines, with the original as well.
                 "math.round(math.exp($F$ % 20.0) * 1000.0)",
-                "math.round(math.pow(math.fabs($F$ % 10.0), $I$ % 4) * 1000.0)",
-                "math.round(math.pow(math.fabs($F$ % 10.0), $F$ % 3.0) * 1000.0)",
+                "math.round(math.pow(math.fabs($F$ % 10.0), math.fabs($I$ % 4)) * 1000.0)",
+                "math.round(math.pow(math.fabs($F$ % 10.0), math.fabs($F$ % 3.0)) * 1000.0)",
                 "math.round(math.log(math.fabs($F$) + 1.0) * 1000000.0)",
                 "math.round(math.log(math.fabs($F$) + 1.0, 10) * 1000000.0)",
                 "math.round(math.sin($F$ % 7.0) * 1000000.0)",
