@@ -19,6 +19,9 @@ const LIMITS: Limits = Limits {
 /// How long the real one may take, after which there is nothing to compare.
 const MAX_SECONDS: &str = "10";
 
+/// How `timeout` ends when it had to end the program.
+const TIMED_OUT: i32 = 124;
+
 /// How much of the cause of a failure is shown.
 const MAX_CAUSE_CHARS: usize = 100;
 
@@ -78,7 +81,7 @@ pub(crate) enum Reason {
     OracleCrashed { words: String, ours_failed: bool },
     /// The real one says something else every time.
     Unsteady,
-    /// Ours was stopped by a budget; the real one might not end.
+    /// The real one does not end, or ours was stopped by a budget where it might not.
     Endless,
     /// In positions the original shows keys that are collections as structs of its own.
     CollectionKeys,
@@ -90,7 +93,7 @@ impl Reason {
         match self {
             Self::OracleCrashed { .. } => "oracle crashed",
             Self::Unsteady => "the real ytt says something else every time",
-            Self::Endless => "ours is stopped by a budget",
+            Self::Endless => "without an end",
             Self::CollectionKeys => "-o pos with a key that is a collection",
         }
     }
@@ -124,7 +127,9 @@ pub(crate) fn compare(ytt: &Path, case: &Case) -> Result<Verdict> {
         // The real one would not end.
         return Ok(Verdict::Incomparable(Reason::Endless));
     }
-    let theirs = theirs(ytt, &args)?;
+    let Some(theirs) = theirs(ytt, &args)? else {
+        return Ok(Verdict::Incomparable(Reason::Endless));
+    };
     if ours == theirs {
         return Ok(ours.equal());
     }
@@ -170,7 +175,9 @@ pub(crate) fn compare(ytt: &Path, case: &Case) -> Result<Verdict> {
     }
     // Some of its messages depend on the order of a Go map.
     for _ in 0..4 {
-        let again = self::theirs(ytt, &args)?;
+        let Some(again) = self::theirs(ytt, &args)? else {
+            return Ok(Verdict::Incomparable(Reason::Endless));
+        };
         if again == ours {
             return Ok(ours.equal());
         }
@@ -190,18 +197,22 @@ fn ours(args: &[String]) -> Made {
     }
 }
 
-fn theirs(ytt: &Path, args: &[String]) -> Result<Made> {
+/// What the real one makes of it; nothing when it does not end.
+fn theirs(ytt: &Path, args: &[String]) -> Result<Option<Made>> {
     let output = Command::new("timeout")
         .arg(MAX_SECONDS)
         .arg(ytt)
         .args(args)
         .output()
         .with_context(|| format!("cannot start {}", ytt.display()))?;
-    Ok(Made {
+    if output.status.code() == Some(TIMED_OUT) {
+        return Ok(None);
+    }
+    Ok(Some(Made {
         failed: !output.status.success(),
         stdout: normal(&String::from_utf8_lossy(&output.stdout)),
         stderr: normal(&String::from_utf8_lossy(&output.stderr)),
-    })
+    }))
 }
 
 /// A text without what differs from run to run: the numbers of programs, and dumps of Go's stack,
