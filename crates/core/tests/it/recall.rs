@@ -3,7 +3,6 @@
 //! Every pass of all these tests that asks for nothing is made once more without what the last one left, and has to end
 //! the same; see [`Cluster::plan`](crate::cluster::Cluster).
 
-use carto_core::key::ServiceAccountKey;
 use carto_core::recall::Recall;
 use serde_json::{Value, json};
 
@@ -279,14 +278,15 @@ fn another_option_is_stamped_anew() {
 }
 
 #[test]
-fn another_account_is_looked_at_anew() {
+fn an_owner_at_rest_hears_that_its_account_is_gone() {
     let cluster = settled();
-    let before = left(&cluster);
-    cluster.with(|state| state.accounts.insert(ServiceAccountKey::new("ns", "other")));
-    cluster.edit(&workload_key(), "kubectl", |w| {
-        w["spec"]["serviceAccountName"] = "other".into();
-    });
-    assert_ne!(left(&cluster), before);
+    cluster.with(|state| state.accounts.clear());
+    cluster.settle();
+    let submitted = cluster.condition("ResourcesSubmitted");
+    assert!(
+        submitted.starts_with("False ServiceAccountError"),
+        "{submitted}"
+    );
 }
 
 #[test]
@@ -324,13 +324,11 @@ fn an_owner_at_rest_hears_of_what_changes_no_stamp() {
     let cluster = settled();
     let source = key("carto.run/v1alpha1", "ClusterSourceTemplate", "source");
     cluster.edit(&source, "kubectl", |template| {
-        template["spec"]["healthRule"] = json!({"singleConditionType": "Green"});
+        template["spec"]["healthRule"] = json!({"alwaysHealthy": {}});
     });
     cluster.settle();
-    assert_eq!(
-        cluster.resource_condition("source", "Healthy"),
-        "Unknown GreenCondition condition with type [Green] not found on resource status"
-    );
+    let healthy = cluster.resource_condition("source", "Healthy");
+    assert_eq!(healthy, "True AlwaysHealthy");
 
     // Nor is an input that no template refers to.
     let mut more = resources("app");
