@@ -257,8 +257,8 @@ impl Index {
         if let Some(mut object) = OwnObject::read(Own::of(key.kind), object) {
             self.interner.share_texts(object.shared_texts());
             let mark = Mark {
-                uid: object.uid(),
-                version: shelf::number(Versioned::version(&object)),
+                uid: Versioned::uid(&object),
+                version: Versioned::version(&object).number(),
             };
             // What a blueprint's status says concerns the owners that selected it.
             self.change(|inner, wakes| {
@@ -273,8 +273,8 @@ impl Index {
     pub(crate) fn written_through(&self, key: &Key, mut row: Row) {
         self.interner.share(&mut row);
         let mark = Mark {
-            uid: Arc::clone(&row.uid),
-            version: shelf::number(&row.resource_version),
+            uid: row.uid.clone(),
+            version: row.resource_version.number(),
         };
         self.change(|inner, wakes| {
             inner.put_row_through(row, wakes);

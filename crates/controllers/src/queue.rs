@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use carto_core::row::Uid;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -28,7 +29,7 @@ const MARKS_MAX: usize = 64;
 /// One version of one object, as seen on a watch or in a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
-    pub(crate) uid: Arc<str>,
+    pub(crate) uid: Uid,
     pub(crate) version: u64,
 }
 

@@ -15,7 +15,7 @@ use crate::apply::{Env, Progress};
 use crate::condition::{Condition, Status};
 use crate::key::{Mapping, ObjectKey, ServiceAccountKey};
 use crate::realize::{ApiFailure, FailureKind, MAX_DELETIONS, Reply, Request, Watch};
-use crate::row::{Expressions, Row, RowState};
+use crate::row::{Expressions, Row, RowState, Uid};
 use crate::status::{Entry, Stamped};
 use crate::words::{condition_type, label, reason};
 
@@ -26,7 +26,7 @@ pub(crate) struct Victim {
     pub(crate) resource: String,
     pub(crate) key: ObjectKey,
     /// Known when a row said so.
-    pub(crate) uid: Option<Arc<str>>,
+    pub(crate) uid: Option<Uid>,
     /// Its entry in the last status, without outputs and conditions.
     pub(crate) entry: Entry,
     /// What it waits for instead of being deleted.
@@ -200,7 +200,7 @@ impl Prune {
         }
         let request = Request::Delete {
             key: victim.key.clone(),
-            uid: row.uid.clone(),
+            uid: row.uid.text(),
             account: env.account.clone(),
         };
         self.current = Some(victim);
@@ -260,7 +260,7 @@ pub(crate) fn rule_to_add(
 #[derive(Debug, Default)]
 pub(crate) struct Needed {
     /// Objects by uid.
-    pub(crate) uids: BTreeSet<Arc<str>>,
+    pub(crate) uids: BTreeSet<Uid>,
     /// Objects by key.
     pub(crate) keys: BTreeSet<ObjectKey>,
     /// Resources all of whose objects stay: nothing could be stamped for them in this pass.

@@ -12,6 +12,7 @@ mod extract;
 mod fields;
 mod found;
 mod labels;
+mod names;
 mod stamp;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use expressions::{Expression, Expressions};
 pub use fields::OwnedFields;
 pub use found::{ConditionRow, Evaluated, Json};
 pub use labels::Labels;
+pub use names::{Uid, Version};
 pub use stamp::StampDigest;
 
 pub(crate) use extract::LEGACY_MANAGER;
@@ -47,9 +49,9 @@ pub struct Row {
     /// Which object.
     pub key: ObjectKey,
     /// `metadata.uid`.
-    pub uid: Arc<str>,
+    pub uid: Uid,
     /// `metadata.resourceVersion`.
-    pub resource_version: Arc<str>,
+    pub resource_version: Version,
     /// `metadata.generation`, when the kind counts it.
     pub generation: Option<i64>,
     /// `metadata.creationTimestamp`.

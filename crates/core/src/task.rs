@@ -141,7 +141,7 @@ impl Task {
         };
         let request = Request::Delete {
             key: row.key.clone(),
-            uid: row.uid.clone(),
+            uid: row.uid.text(),
             account: env.account.clone(),
         };
         self.current = Some(row);

@@ -67,14 +67,15 @@ impl Executor {
             account.unwrap_or_else(|| ServiceAccountKey::new(&turn.key.namespace, "default"));
         let who = account.clone();
         let mut notes = Notes::default();
-        let deleted = self.delete(turn, &row.key, &row.uid, account, &mut notes);
+        let uid = row.uid.text();
+        let deleted = self.delete(turn, &row.key, &uid, account, &mut notes);
         match deleted.await {
             Ok(_) => {
                 tracing::info!(owner = %turn.key, object = %row.key.name, kind = %row.key.gvk, "collected");
                 Next::Await
             }
             Err(failure) if failure.kind == FailureKind::NotFound => {
-                self.index.deleted_through(&turn.key, &row.key, &row.uid);
+                self.index.deleted_through(&turn.key, &row.key, &uid);
                 Next::Await
             }
             Err(failure) => {

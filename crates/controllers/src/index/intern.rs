@@ -44,7 +44,7 @@ impl Interner {
             pools.kinds.insert(row.key.gvk.clone());
         }
         let texts = &mut pools.texts;
-        for text in row.key.namespace.iter_mut().chain(row.labels.entries_mut()) {
+        for text in row.key.namespace.iter_mut().chain(row.labels.texts_mut()) {
             texts.share(text);
         }
         if let Some(controller) = &mut row.controller {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use carto_core::key::{BlueprintKind, Gvk, TemplateKind};
 use carto_core::model::{Blueprint, RunTemplate, Template};
-use carto_core::row::Expressions;
+use carto_core::row::{Expressions, Uid, Version};
 use carto_query::labels::{self, Labels};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::document::Document;
-use super::shelf::{Name, Put, Shelf, Versioned, number};
+use super::shelf::{Name, Put, Shelf, Versioned};
 use super::{Flavor, Index, Inner, Wakes, blueprint_kind, on_template};
 use crate::key::{Key, Kind};
 use crate::queue::{Cause, Mark};
@@ -80,7 +80,7 @@ pub(crate) struct OwnObject {
     own: Own,
     name: Name,
     uid: Arc<str>,
-    version: Arc<str>,
+    version: Version,
     labels: Box<[(Arc<str>, Arc<str>)]>,
     body: Body,
     /// What its status says was stamped, until the index has taken note.
@@ -108,12 +108,12 @@ enum Body {
 type Stamped = (Gvk, TemplateKind, Arc<str>);
 
 impl Versioned for OwnObject {
-    fn version(&self) -> &str {
-        &self.version
+    fn version(&self) -> Version {
+        self.version.clone()
     }
 
-    fn uid(&self) -> &str {
-        &self.uid
+    fn uid(&self) -> Uid {
+        Uid::new(&self.uid)
     }
 }
 
@@ -122,6 +122,11 @@ fn text(value: &Value, pointer: &str) -> Option<Arc<str>> {
         .pointer(pointer)
         .and_then(Value::as_str)
         .map(Arc::from)
+}
+
+fn version(object: &Value) -> Version {
+    let version = object.pointer("/metadata/resourceVersion");
+    Version::new(version.and_then(Value::as_str).unwrap_or_default())
 }
 
 impl OwnObject {
@@ -153,7 +158,7 @@ impl OwnObject {
             own,
             name,
             uid: text(&object, "/metadata/uid").unwrap_or_default(),
-            version: text(&object, "/metadata/resourceVersion").unwrap_or_default(),
+            version: version(&object),
             labels: labels.collect(),
             stamped: match own {
                 Own::Owner(_) => stamped(&object).collect(),
@@ -604,8 +609,8 @@ impl Index {
     pub(crate) fn own_seen(&self, mut object: OwnObject, read_at: Instant) {
         self.interner.share_texts(object.shared_texts());
         let mark = Mark {
-            uid: object.uid(),
-            version: number(&object.version),
+            uid: Versioned::uid(&object),
+            version: object.version.number(),
         };
         let cause = Cause {
             mark: Some(mark),

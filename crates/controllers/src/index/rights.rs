@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use carto_core::key::ServiceAccountKey;
 use carto_core::realize::Dependency;
+use carto_core::row::{Uid, Version};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -19,28 +20,29 @@ use crate::queue::Cause;
 #[derive(Clone, Debug)]
 pub(crate) struct Meta {
     pub(crate) name: Name,
-    uid: Arc<str>,
-    version: Arc<str>,
+    uid: Uid,
+    version: Version,
 }
 
 impl Versioned for Meta {
-    fn version(&self) -> &str {
-        &self.version
+    fn version(&self) -> Version {
+        self.version.clone()
     }
 
-    fn uid(&self) -> &str {
-        &self.uid
+    fn uid(&self) -> Uid {
+        self.uid.clone()
     }
 }
 
 impl Meta {
     pub(crate) fn read(object: &Value) -> Option<Self> {
         let metadata = object.get("metadata")?;
-        let text = |key: &str| metadata.get(key).and_then(Value::as_str).map(Arc::from);
+        let text = |key: &str| metadata.get(key).and_then(Value::as_str);
+        let namespace = text("namespace").unwrap_or_default();
         Some(Self {
-            name: (text("namespace").unwrap_or_default(), text("name")?),
-            uid: text("uid").unwrap_or_default(),
-            version: text("resourceVersion").unwrap_or_default(),
+            name: (namespace.into(), text("name")?.into()),
+            uid: Uid::new(text("uid").unwrap_or_default()),
+            version: Version::new(text("resourceVersion").unwrap_or_default()),
         })
     }
 }
@@ -66,12 +68,12 @@ pub(crate) struct Binding {
 }
 
 impl Versioned for Binding {
-    fn version(&self) -> &str {
-        &self.meta.version
+    fn version(&self) -> Version {
+        self.meta.version.clone()
     }
 
-    fn uid(&self) -> &str {
-        &self.meta.uid
+    fn uid(&self) -> Uid {
+        self.meta.uid.clone()
     }
 }
 
@@ -289,7 +291,7 @@ impl Index {
     pub(crate) fn registry_seen(&self, which: Registry, meta: Meta) {
         self.change(|inner, wakes| {
             let name = meta.name.clone();
-            let uid = Arc::clone(&meta.uid);
+            let uid = meta.uid.clone();
             match inner.registry(which).put(name.clone(), meta) {
                 Put::Stale => {}
                 Put::New => inner.name_changed(which, &name, true, wakes),

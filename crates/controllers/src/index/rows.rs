@@ -5,21 +5,21 @@ use std::sync::Arc;
 
 use carto_core::key::{Gvk, ObjectKey};
 use carto_core::realize::Dependency;
-use carto_core::row::{Expressions, Row, RowState};
+use carto_core::row::{Expressions, Row, RowState, Uid, Version};
 use tokio::time::Instant;
 
-use super::shelf::{Name, Put, Shelf, Versioned, number};
+use super::shelf::{Name, Put, Shelf, Versioned};
 use super::{Index, Inner, Wakes};
 use crate::key::{Key, Kind};
 use crate::queue::{Cause, Mark};
 
 impl Versioned for Arc<Row> {
-    fn version(&self) -> &str {
-        &self.resource_version
+    fn version(&self) -> Version {
+        self.resource_version.clone()
     }
 
-    fn uid(&self) -> &str {
-        &self.uid
+    fn uid(&self) -> Uid {
+        self.uid.clone()
     }
 }
 
@@ -89,7 +89,7 @@ impl Store {
 #[derive(Default)]
 pub(super) struct Rows {
     stores: HashMap<Gvk, Store>,
-    by_controller: HashMap<Arc<str>, Vec<ObjectKey>>,
+    by_controller: HashMap<Arc<str>, Vec<Arc<Row>>>,
 }
 
 fn name_of(key: &ObjectKey) -> Name {
@@ -112,9 +112,8 @@ impl Rows {
     }
 
     pub(super) fn of(&self, owner_uid: &str) -> Vec<Arc<Row>> {
-        let keys = self.by_controller.get(owner_uid).into_iter().flatten();
-        keys.filter_map(|key| self.stores.get(&key.gvk)?.shelf.get(&name_of(key)).cloned())
-            .collect()
+        let rows = self.by_controller.get(owner_uid);
+        rows.cloned().unwrap_or_default()
     }
 
     pub(super) fn kinds(&self) -> impl Iterator<Item = &Gvk> {
@@ -125,24 +124,26 @@ impl Rows {
         self.stores.values().map(|store| store.shelf.len()).sum()
     }
 
-    fn link(&mut self, row: &Row) {
+    /// Enters a row under its controller, in the place of an older one of the same object.
+    fn link(&mut self, row: &Arc<Row>) {
         if let Some(controller) = &row.controller {
-            let keys = self
+            let rows = self
                 .by_controller
                 .entry(Arc::clone(&controller.uid))
                 .or_default();
-            if !keys.contains(&row.key) {
-                keys.push(row.key.clone());
+            match rows.iter_mut().find(|held| held.key == row.key) {
+                Some(held) => *held = Arc::clone(row),
+                None => rows.push(Arc::clone(row)),
             }
         }
     }
 
     fn unlink(&mut self, row: &Row) {
         if let Some(controller) = &row.controller
-            && let Some(keys) = self.by_controller.get_mut(&controller.uid)
+            && let Some(rows) = self.by_controller.get_mut(&controller.uid)
         {
-            keys.retain(|key| *key != row.key);
-            if keys.is_empty() {
+            rows.retain(|held| held.key != row.key);
+            if rows.is_empty() {
                 self.by_controller.remove(&controller.uid);
             }
         }
@@ -250,9 +251,9 @@ impl Inner {
             Put::Replaced(old) => {
                 if old.controller != row.controller {
                     self.rows.unlink(&old);
-                    self.rows.link(&row);
                     self.note_abandoned(&row, wakes);
                 }
+                self.rows.link(&row);
                 self.row_changed(Some(&old), Some(&row), cause, wakes);
             }
             Put::Stale => self.improve_row(&name, &row),
@@ -267,13 +268,16 @@ impl Inner {
         let Some(held) = store.shelf.get_mut(name) else {
             return;
         };
-        if held.resource_version == row.resource_version {
-            if row.covers(&held.expressions) {
-                *held = Arc::new(Row::clone(row).inherit(held));
-                store.note(name);
-            }
-        } else if held.settled.is_none() && row.settled.is_some() {
-            *held = Arc::new(Row::clone(held).inherit(row));
+        let better = if held.resource_version == row.resource_version {
+            row.covers(&held.expressions)
+                .then(|| Row::clone(row).inherit(held))
+        } else {
+            (held.settled.is_none() && row.settled.is_some()).then(|| Row::clone(held).inherit(row))
+        };
+        if let Some(better) = better.map(Arc::new) {
+            *held = Arc::clone(&better);
+            store.note(name);
+            self.rows.link(&better);
         }
     }
 
@@ -295,7 +299,7 @@ impl Inner {
     pub(super) fn take_row_through(&mut self, key: &ObjectKey, uid: &str, wakes: &mut Wakes) {
         let name = name_of(key);
         if let RowState::Known(row) = self.rows.state(key)
-            && *row.uid == *uid
+            && row.uid == *uid
         {
             let Some(store) = self.rows.stores.get_mut(&key.gvk) else {
                 return;
@@ -311,8 +315,8 @@ impl Inner {
 
 fn cause_of(row: &Row, read_at: Instant) -> Cause {
     let mark = Mark {
-        uid: Arc::clone(&row.uid),
-        version: number(&row.resource_version),
+        uid: row.uid.clone(),
+        version: row.resource_version.number(),
     };
     Cause {
         mark: Some(mark),

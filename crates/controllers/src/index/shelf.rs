@@ -7,15 +7,17 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use carto_core::row::{Uid, Version};
+
 /// Namespace (empty at cluster scope) and name.
 pub(crate) type Name = (Arc<str>, Arc<str>);
 
 /// What has a version.
 pub(crate) trait Versioned {
     /// `metadata.resourceVersion`.
-    fn version(&self) -> &str;
+    fn version(&self) -> Version;
     /// `metadata.uid`.
-    fn uid(&self) -> &str;
+    fn uid(&self) -> Uid;
 }
 
 /// What became of something put on the shelf.
@@ -43,7 +45,7 @@ const ENDS_MAX: usize = 256;
 #[derive(Debug)]
 struct End {
     name: Name,
-    uid: Box<str>,
+    uid: Uid,
     /// What is no newer than this comes too late.
     version: u64,
 }
@@ -65,11 +67,6 @@ impl<V> Default for Shelf<V> {
             clock: 0,
         }
     }
-}
-
-/// Reads a version as a number. What is no number (no API server sends that) is newer than anything.
-pub(crate) fn number(version: &str) -> u64 {
-    version.parse().unwrap_or(u64::MAX)
 }
 
 impl<V: Versioned> Shelf<V> {
@@ -112,7 +109,7 @@ impl<V: Versioned> Shelf<V> {
 
     /// Removes what a watch or a reply says is gone, unless something newer has taken its name.
     pub(crate) fn remove(&mut self, name: &Name, gone: &V) -> Option<V> {
-        self.remember(name, gone.uid(), number(gone.version()));
+        self.remember(name, gone.uid(), gone.version().number());
         let held = self.held.get(name)?;
         if held.value.uid() != gone.uid() && is_newer(&held.value, gone) {
             return None;
@@ -127,13 +124,13 @@ impl<V: Versioned> Shelf<V> {
         Some(gone)
     }
 
-    fn remember(&mut self, name: &Name, uid: &str, version: u64) {
+    fn remember(&mut self, name: &Name, uid: Uid, version: u64) {
         if self.ends.len() == ENDS_MAX {
             self.ends.pop_front();
         }
         self.ends.push_back(End {
             name: name.clone(),
-            uid: uid.into(),
+            uid,
             version,
         });
     }
@@ -162,15 +159,13 @@ impl<V: Versioned> Shelf<V> {
 /// Whether the end of this very thing was heard of already. Few things are new, and few have ended just now.
 fn has_ended<V: Versioned>(ends: &VecDeque<End>, name: &Name, value: &V) -> bool {
     ends.iter().any(|end| {
-        *end.uid == *value.uid() && end.name == *name && number(value.version()) <= end.version
+        end.name == *name && end.uid == value.uid() && value.version().number() <= end.version
     })
 }
 
 fn is_newer<V: Versioned>(new: &V, old: &V) -> bool {
-    if new.version() == old.version() {
-        return false;
-    }
-    number(new.version()) > number(old.version()) || number(new.version()) == u64::MAX
+    let (new, old) = (new.version(), old.version());
+    new != old && (new.number() > old.number() || new.number() == u64::MAX)
 }
 
 #[cfg(test)]
@@ -181,11 +176,11 @@ mod tests {
     struct Thing(&'static str, &'static str);
 
     impl Versioned for Thing {
-        fn version(&self) -> &str {
-            self.1
+        fn version(&self) -> Version {
+            Version::new(self.1)
         }
-        fn uid(&self) -> &str {
-            self.0
+        fn uid(&self) -> Uid {
+            Uid::new(self.0)
         }
     }
 

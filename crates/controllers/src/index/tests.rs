@@ -4,7 +4,7 @@
 )]
 
 use carto_core::realize::{self, Index as _};
-use carto_core::row::{Controller, Evaluated, Expression, Expressions, OwnedFields};
+use carto_core::row::{Controller, Evaluated, Expression, Expressions, OwnedFields, Uid, Version};
 use serde_json::json;
 
 mod memory;
@@ -93,8 +93,8 @@ fn object_key(name: &str) -> ObjectKey {
 fn row(name: &str, version: u64, owner: &str) -> Row {
     Row {
         key: object_key(name),
-        uid: format!("uid-{name}").into(),
-        resource_version: version.to_string().into(),
+        uid: Uid::new(&format!("uid-{name}")),
+        resource_version: Version::new(&version.to_string()),
         generation: None,
         created: None,
         deleting: false,
@@ -169,7 +169,10 @@ async fn what_no_pass_looks_at_wakes_nobody() {
         index.woken().await.is_empty(),
         "only the version is another"
     );
-    assert_eq!(&*known(&index, "one").unwrap().resource_version, "6");
+    assert_eq!(
+        known(&index, "one").unwrap().resource_version,
+        Version::new("6")
+    );
     index.row_seen(with_output(row("one", 7, "b"), "y"), Instant::now());
     assert_eq!(index.woken().await, ["Workload/team/b"]);
 }
@@ -202,7 +205,10 @@ async fn an_old_event_does_not_undo_a_reply() {
     let index = two_workloads().await;
     index.written_through(&key("b"), with_output(row("one", 9, "b"), "new"));
     index.row_seen(with_output(row("one", 5, "b"), "old"), Instant::now());
-    assert_eq!(&*known(&index, "one").unwrap().resource_version, "9");
+    assert_eq!(
+        known(&index, "one").unwrap().resource_version,
+        Version::new("9")
+    );
     assert!(index.woken().await.is_empty());
 }
 
@@ -223,7 +229,7 @@ async fn what_only_the_writer_knows_survives_its_echo_in_any_order() {
     for (name, version) in [("first", "6"), ("second", "7"), ("third", "9")] {
         let row = known(&index, name).unwrap();
         assert_eq!(row.settled.as_ref(), Some(&owned), "{name}");
-        assert_eq!(&*row.resource_version, version);
+        assert_eq!(row.resource_version, Version::new(version));
     }
 }
 

@@ -11,7 +11,7 @@ fn wake(queue: &Queue, key: &Key) {
 
 fn mark(uid: &str, version: u64) -> Mark {
     Mark {
-        uid: uid.into(),
+        uid: Uid::new(uid),
         version,
     }
 }

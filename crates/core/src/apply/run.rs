@@ -200,7 +200,7 @@ impl Run {
         let legacy = |uid: &str| {
             self.siblings
                 .iter()
-                .any(|row| row.legacy && *row.uid == *uid)
+                .any(|row| row.legacy && row.uid == *uid)
         };
         objects.retain(|object| {
             legacy(&json::string(object, &["metadata", "uid"]))

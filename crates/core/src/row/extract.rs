@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::expressions::Compiled;
 use super::{
     ConditionRow, Controller, Evaluated, Expression, Expressions, Json, Labels, OwnedFields, Row,
-    StampDigest,
+    StampDigest, Uid, Version,
 };
 use crate::condition;
 use crate::digest;
@@ -41,12 +41,8 @@ impl Row {
     /// Reads what metadata alone tells, as for kinds that are watched by metadata only.
     pub fn extract_metadata(object: &Value) -> Option<Self> {
         let metadata = object.get("metadata")?;
-        let arc =
-            |key: &str| -> Arc<str> { json::text(metadata, &[key]).unwrap_or_default().into() };
-        let uid = arc("uid");
-        if uid.is_empty() {
-            return None;
-        }
+        let uid = json::text(metadata, &["uid"]).filter(|uid| !uid.is_empty())?;
+        let version = json::text(metadata, &["resourceVersion"]);
         let created: Option<Timestamp> =
             json::text(metadata, &["creationTimestamp"]).and_then(|text| text.parse().ok());
         let controller = controller(metadata);
@@ -54,8 +50,8 @@ impl Row {
         Some(Self {
             owned: OwnedFields::read(object, controller_uid),
             key: ObjectKey::of(object)?,
-            uid,
-            resource_version: arc("resourceVersion"),
+            uid: Uid::new(uid),
+            resource_version: Version::new(version.unwrap_or_default()),
             generation: json::at(metadata, &["generation"]).and_then(Value::as_i64),
             created,
             deleting: json::text(metadata, &["deletionTimestamp"]).is_some(),

@@ -5,14 +5,26 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::words::LABEL_PREFIX;
+use crate::words::{LABEL_PREFIX, label};
 
-/// The labels of an object whose key begins with `carto.run/`, sorted.
+/// Labels that are the same on all objects of an owner; the others are those of all objects of a template.
+const OF_OWNER: [&str; 5] = [
+    label::WORKLOAD_NAME,
+    label::WORKLOAD_NAMESPACE,
+    label::DELIVERABLE_NAME,
+    label::DELIVERABLE_NAMESPACE,
+    label::RUNNABLE_NAME,
+];
+
+/// The labels of an object whose key begins with `carto.run/`.
 ///
-/// Shape: one text `KEY=VALUE` per label. Most labels are those of many objects, and so are these texts: an index can
-/// keep one copy of each (see [`Labels::entries_mut`]).
+/// Shape: two texts with a line `KEY=VALUE` per label, sorted; neither part can have a line break, nor a key a `=`. Each
+/// text is that of many objects, so that an index can keep one copy (see [`Labels::texts_mut`]).
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Labels(Box<[Arc<str>]>);
+pub struct Labels {
+    of_owner: Arc<str>,
+    others: Arc<str>,
+}
 
 impl Labels {
     /// Reads `metadata.labels`.
@@ -38,24 +50,35 @@ impl Labels {
 
     /// Iterates over keys and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|entry| entry.split_once('='))
+        let lines = self.of_owner.lines().chain(self.others.lines());
+        lines.filter_map(|line| line.split_once('='))
     }
 
     /// The texts, each to be replaced by an equal one at most.
-    pub fn entries_mut(&mut self) -> impl Iterator<Item = &mut Arc<str>> {
-        self.0.iter_mut()
+    pub fn texts_mut(&mut self) -> [&mut Arc<str>; 2] {
+        [&mut self.of_owner, &mut self.others]
     }
 }
 
-/// No key of a label has a `=`.
 impl<'a> FromIterator<(&'a str, &'a str)> for Labels {
     fn from_iter<T: IntoIterator<Item = (&'a str, &'a str)>>(labels: T) -> Self {
-        let labels = labels.into_iter();
-        let mut entries: Vec<Arc<str>> = labels
-            .map(|(key, value)| format!("{key}={value}").into())
-            .collect();
-        entries.sort_unstable();
-        Self(entries.into())
+        let mut labels: Vec<_> = labels.into_iter().collect();
+        labels.sort_unstable();
+        let text = |of_owner: bool| -> Arc<str> {
+            let mut text = String::new();
+            for (key, value) in &labels {
+                let is_label =
+                    !key.contains('=') && !key.contains('\n') && !value.contains(['\n', '\r']);
+                if is_label && OF_OWNER.contains(key) == of_owner {
+                    text.extend([*key, "=", *value, "\n"]);
+                }
+            }
+            text.into()
+        };
+        Self {
+            of_owner: text(true),
+            others: text(false),
+        }
     }
 }
 
@@ -75,13 +98,14 @@ mod tests {
     fn ours_are_kept_and_found_by_key() {
         let labels = Labels::read(&json!({"labels": {
             "app": "x", "carto.run/resource-name": "image", "carto.run/cluster-template-name": "",
-            "carto.run/resource": "=="
+            "carto.run/resource": "==", "carto.run/workload-name": "web", "carto.run/bad": "a\ncarto.run/worse=b"
         }}));
         assert_eq!(labels.get("carto.run/resource-name"), Some("image"));
         assert_eq!(labels.get("carto.run/cluster-template-name"), Some(""));
         assert_eq!(labels.get("carto.run/resource"), Some("=="));
+        assert_eq!(labels.get("carto.run/workload-name"), Some("web"));
         assert_eq!(labels.get("app"), None);
         assert!(!labels.contains_key("carto.run/resource-nam"));
-        assert_eq!(labels.iter().count(), 3);
+        assert_eq!(labels.iter().count(), 4);
     }
 }

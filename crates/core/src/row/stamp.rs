@@ -18,7 +18,7 @@ enum Form {
 
 impl StampDigest {
     pub(super) fn read(text: &str) -> Self {
-        Self(sha256(text).map_or_else(|| Form::Other(text.into()), Form::Sha256))
+        Self(from_hex(text.as_bytes()).map_or_else(|| Form::Other(text.into()), Form::Sha256))
     }
 
     /// Writes it.
@@ -35,18 +35,18 @@ impl StampDigest {
     }
 }
 
-/// Reads what [`crate::digest::stamp`] writes.
-fn sha256(text: &str) -> Option<[u8; 32]> {
+/// Reads lower case hexadecimal digits of so many bytes.
+pub(super) fn from_hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let digit = |character: u8| match character {
         b'0'..=b'9' => Some(character - b'0'),
         b'a'..=b'f' => Some(character - b'a' + 10),
         _ => None,
     };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != 32 || !rest.is_empty() {
+    let (pairs, rest) = text.as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
         return None;
     }
-    let mut bytes = [0; 32];
+    let mut bytes = [0; N];
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
         *byte = digit(*high)? << 4 | digit(*low)?;
     }
