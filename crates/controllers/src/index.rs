@@ -254,8 +254,8 @@ impl Index {
 
     /// Takes in the reply to a status write of ours; no reason to run again.
     pub(crate) fn status_written(&self, key: &Key, object: Value) {
-        if let Some(mut object) = OwnObject::read(Own::of(key.kind), object) {
-            self.interner.share_texts(object.shared_texts());
+        if let Some(object) = OwnObject::read(Own::of(key.kind), object) {
+            let object = self.share_own(object);
             let mark = Mark {
                 uid: Versioned::uid(&object),
                 version: Versioned::version(&object).number(),
@@ -270,8 +270,8 @@ impl Index {
     }
 
     /// Takes in the row of an object that the pass over `key` has just written or read.
-    pub(crate) fn written_through(&self, key: &Key, mut row: Row) {
-        self.interner.share(&mut row);
+    pub(crate) fn written_through(&self, key: &Key, row: Row) {
+        let row = self.share_row(row);
         let mark = Mark {
             uid: row.uid.clone(),
             version: row.resource_version.number(),

@@ -586,11 +586,14 @@ impl Index {
         self.read().own.shelves.get(&own).map_or(0, Shelf::clock)
     }
 
+    /// Makes an object share what it can with those that are there. To be called before it is handed in.
+    pub(crate) fn share_own(&self, mut object: OwnObject) -> OwnObject {
+        self.interner.share_texts(object.shared_texts());
+        object
+    }
+
     /// Takes in a list of one of our kinds.
-    pub(crate) fn own_listed(&self, own: Own, begun: u64, mut objects: Vec<OwnObject>) {
-        for object in &mut objects {
-            self.interner.share_texts(object.shared_texts());
-        }
+    pub(crate) fn own_listed(&self, own: Own, begun: u64, objects: Vec<OwnObject>) {
         self.change(|inner, wakes| {
             let cause = Cause::default();
             let mut listed = HashSet::with_capacity(objects.len());
@@ -606,8 +609,7 @@ impl Index {
     }
 
     /// Takes in one event.
-    pub(crate) fn own_seen(&self, mut object: OwnObject, read_at: Instant) {
-        self.interner.share_texts(object.shared_texts());
+    pub(crate) fn own_seen(&self, object: OwnObject, read_at: Instant) {
         let mark = Mark {
             uid: Versioned::uid(&object),
             version: object.version.number(),

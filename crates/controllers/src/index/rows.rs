@@ -362,11 +362,14 @@ impl Index {
             .map_or(0, |store| store.shelf.clock())
     }
 
+    /// Makes a row share what it can with those that are there. To be called before it is handed in.
+    pub(crate) fn share_row(&self, mut row: Row) -> Row {
+        self.interner.share(&mut row);
+        row
+    }
+
     /// Takes in a list of one flavor of a kind.
-    pub(crate) fn rows_listed(&self, gvk: &Gvk, flavor: Flavor, begun: u64, mut rows: Vec<Row>) {
-        for row in &mut rows {
-            self.interner.share(row);
-        }
+    pub(crate) fn rows_listed(&self, gvk: &Gvk, flavor: Flavor, begun: u64, rows: Vec<Row>) {
         self.change(|inner, wakes| {
             let cause = Cause::default();
             let mut listed = HashSet::with_capacity(rows.len());
@@ -403,8 +406,7 @@ impl Index {
     }
 
     /// Takes in one event.
-    pub(crate) fn row_seen(&self, mut row: Row, read_at: Instant) {
-        self.interner.share(&mut row);
+    pub(crate) fn row_seen(&self, row: Row, read_at: Instant) {
         self.change(|inner, wakes| {
             let cause = cause_of(&row, read_at);
             inner.put_row(row, &cause, wakes);

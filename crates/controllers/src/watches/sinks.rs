@@ -28,7 +28,8 @@ impl Sink for OwnSink {
     }
 
     fn decode(&self, object: Value) -> Option<OwnObject> {
-        OwnObject::read(self.own, object)
+        let object = OwnObject::read(self.own, object)?;
+        Some(self.watches.index.share_own(object))
     }
 
     fn list_begins(&self) -> u64 {
@@ -65,11 +66,14 @@ impl Sink for RowSink {
     const MANAGERS: bool = true;
 
     fn decode(&self, object: Value) -> Option<Row> {
-        if super::detail_of(&self.gvk) == Detail::Metadata {
-            return Row::extract_metadata(&object);
-        }
-        let expressions = self.watches.index.expressions(&self.gvk);
-        Row::extract(&object, &expressions.unwrap_or_default())
+        let row = if super::detail_of(&self.gvk) == Detail::Metadata {
+            Row::extract_metadata(&object)?
+        } else {
+            let expressions = self.watches.index.expressions(&self.gvk);
+            Row::extract(&object, &expressions.unwrap_or_default())?
+        };
+        // Here and not in the index: the rows of a whole list wait until its last page.
+        Some(self.watches.index.share_row(row))
     }
 
     fn list_begins(&self) -> u64 {
