@@ -160,7 +160,7 @@ fn held_by(fill: impl FnOnce()) -> usize {
         .saturating_sub(change.bytes_deallocated)
 }
 
-/// What a stamped object takes beyond its owner and its part of that one's status, some 300 bytes. Bar: 1,024 in all.
+/// What a stamped object takes, without its part of its owner's status. Bar: 1,024 with it.
 const ROW_MAX_BYTES: usize = 900;
 /// What an owner takes, whose document alone has 4,500 bytes before it is compressed.
 const OWNER_MAX_BYTES: usize = 3_500;
