@@ -108,8 +108,8 @@ impl Rest {
 }
 
 fn version(row: &Row, into: &mut Writer) {
-    into.text(&row.uid);
-    into.text(&row.resource_version);
+    row.uid.write(into);
+    row.resource_version.write(into);
 }
 
 /// Of one resource.

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use carto_core::row::Version;
 use serde_json::Value;
 
 use crate::key::Key;
@@ -16,11 +17,11 @@ const FRESH_MAX: usize = 32;
 
 /// The latest owners that were read and that no pass has looked at.
 #[derive(Debug, Default)]
-pub(super) struct Fresh(VecDeque<(Key, Arc<str>, Arc<Value>)>);
+pub(super) struct Fresh(VecDeque<(Key, Version, Arc<Value>)>);
 
 impl Fresh {
     /// Adds an owner of that version.
-    pub(super) fn put(&mut self, key: Key, version: Arc<str>, tree: Arc<Value>) {
+    pub(super) fn put(&mut self, key: Key, version: Version, tree: Arc<Value>) {
         self.0.retain(|(known, _, _)| *known != key);
         if self.0.len() == FRESH_MAX {
             self.0.pop_front();
@@ -29,10 +30,10 @@ impl Fresh {
     }
 
     /// Gives away the owner of that version; another version is forgotten.
-    pub(super) fn take(&mut self, key: &Key, version: &str) -> Option<Arc<Value>> {
+    pub(super) fn take(&mut self, key: &Key, version: &Version) -> Option<Arc<Value>> {
         let at = self.0.iter().position(|(known, _, _)| known == key)?;
         let (_, known, tree) = self.0.remove(at)?;
-        (*known == *version).then_some(tree)
+        (known == *version).then_some(tree)
     }
 }
 
@@ -77,23 +78,34 @@ mod tests {
     fn only_the_version_that_the_index_has_is_handed_over_and_only_once() {
         let mut fresh = Fresh::default();
         let tree = Arc::new(json!({"n": 1}));
-        fresh.put(key("a"), "1".into(), Arc::clone(&tree));
-        assert_eq!(fresh.take(&key("a"), "2"), None);
-        assert_eq!(fresh.take(&key("a"), "1"), None, "the other version went");
-        fresh.put(key("a"), "1".into(), Arc::clone(&tree));
-        fresh.put(key("a"), "2".into(), Arc::new(json!({"n": 2})));
-        assert_eq!(fresh.take(&key("a"), "2"), Some(Arc::new(json!({"n": 2}))));
-        assert_eq!(fresh.take(&key("a"), "2"), None);
+        fresh.put(key("a"), Version::new("1"), Arc::clone(&tree));
+        assert_eq!(fresh.take(&key("a"), &Version::new("2")), None);
+        assert_eq!(
+            fresh.take(&key("a"), &Version::new("1")),
+            None,
+            "the other version went"
+        );
+        fresh.put(key("a"), Version::new("1"), Arc::clone(&tree));
+        fresh.put(key("a"), Version::new("2"), Arc::new(json!({"n": 2})));
+        assert_eq!(
+            fresh.take(&key("a"), &Version::new("2")),
+            Some(Arc::new(json!({"n": 2})))
+        );
+        assert_eq!(fresh.take(&key("a"), &Version::new("2")), None);
     }
 
     #[test]
     fn no_more_wait_than_may() {
         let mut fresh = Fresh::default();
         for number in 0..=FRESH_MAX {
-            fresh.put(key(&number.to_string()), "1".into(), Arc::default());
+            fresh.put(key(&number.to_string()), Version::new("1"), Arc::default());
         }
-        assert_eq!(fresh.take(&key("0"), "1"), None, "the oldest made room");
-        assert!(fresh.take(&key("1"), "1").is_some());
+        assert_eq!(
+            fresh.take(&key("0"), &Version::new("1")),
+            None,
+            "the oldest made room"
+        );
+        assert!(fresh.take(&key("1"), &Version::new("1")).is_some());
         assert_eq!(fresh.0.len(), FRESH_MAX - 1);
     }
 }

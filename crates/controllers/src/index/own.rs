@@ -342,14 +342,14 @@ impl OwnKinds {
     }
 
     /// The document of a key, and its version.
-    pub(super) fn document(&self, key: &Key) -> Option<(Document, Arc<str>)> {
+    pub(super) fn document(&self, key: &Key) -> Option<(Document, Version)> {
         let object = self.get(key)?;
         let document = match &object.body {
             Body::Owner { document, .. } => document.clone(),
             Body::Blueprint { tree, .. } => Document::write(tree),
             Body::Template(_) | Body::RunTemplate(_) => return None,
         };
-        Some((document, Arc::clone(&object.version)))
+        Some((document, object.version.clone()))
     }
 
     fn template_object(&self, kind: TemplateKind, name: &str) -> Option<&OwnObject> {
@@ -609,7 +609,7 @@ impl Index {
     }
 
     /// Takes in one event.
-    pub(crate) fn own_seen(&self, object: OwnObject, read_at: Instant) {
+    pub(crate) fn own_seen(&self, mut object: OwnObject, read_at: Instant) {
         let mark = Mark {
             uid: Versioned::uid(&object),
             version: object.version.number(),
@@ -622,7 +622,7 @@ impl Index {
             && let Some(key) = object.key()
         {
             // Before anybody is woken to look for it.
-            self.fresh().put(key, Arc::clone(&object.version), tree);
+            self.fresh().put(key, object.version.clone(), tree);
         }
         self.change(|inner, wakes| inner.put_own(object, &cause, wakes));
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::digest::Writer;
+
 /// `metadata.uid`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uid(UidForm);
@@ -37,6 +39,14 @@ impl Uid {
             UidForm::Other(text) => Arc::clone(text),
         }
     }
+
+    /// Writes the uid into what is digested.
+    pub(crate) fn write(&self, into: &mut Writer) {
+        match &self.0 {
+            UidForm::Uuid(bytes) => into.bytes(bytes),
+            UidForm::Other(text) => into.text(text),
+        }
+    }
 }
 
 impl Version {
@@ -54,6 +64,14 @@ impl Version {
         match &self.0 {
             VersionForm::Number(number) => *number,
             VersionForm::Other(text) => text.parse().unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Writes the version into what is digested.
+    pub(crate) fn write(&self, into: &mut Writer) {
+        match &self.0 {
+            VersionForm::Number(number) => into.bytes(&number.to_le_bytes()),
+            VersionForm::Other(text) => into.text(text),
         }
     }
 }
