@@ -24,7 +24,8 @@ impl Sink for OwnSink {
     type Item = OwnObject;
 
     fn decode_changed(&self, object: Value) -> Option<OwnObject> {
-        OwnObject::read_changed(self.own, object)
+        let object = OwnObject::read_changed(self.own, object)?;
+        Some(self.watches.index.share_own(object))
     }
 
     fn decode(&self, object: Value) -> Option<OwnObject> {
