@@ -220,6 +220,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::excessive_precision,
+        reason = "the values between two texts are meant"
+    )]
     fn of_two_texts_that_are_equally_near_the_even_one_is_chosen() {
         for (value, scientific, json) in [
             (
