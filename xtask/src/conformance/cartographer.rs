@@ -2,12 +2,14 @@
 //! original, one by Carto, and every fact that differs must have a name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use carto_testkit::scenario::{self, Difference, Facts, Gap, Pace, Scenario, World};
 use futures::{StreamExt, stream};
 
@@ -92,8 +94,22 @@ pub(super) fn original(binary: &Path, home: &Home) -> anyhow::Result<Part> {
     let mut command = Command::new(binary);
     command
         .env("KUBECONFIG", &home.kubeconfig)
+        .env("PATH", path_with_ytt()?)
         .current_dir(&home.folder);
     Part::start(command, &home.log("original"))
+}
+
+/// Where the original looks for `ytt`, which it runs: where we do, and first where `CARTO_TEST_YTT` is.
+fn path_with_ytt() -> anyhow::Result<OsString> {
+    let named = env::var_os("CARTO_TEST_YTT").map(PathBuf::from);
+    let beside = named.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = beside.into_iter().chain(env::split_paths(&path)).collect();
+    ensure!(
+        folders.iter().any(|folder| folder.join("ytt").is_file()),
+        "the original runs `ytt`, and there is none: put it on the PATH, or name it in CARTO_TEST_YTT"
+    );
+    Ok(env::join_paths(folders)?)
 }
 
 /// A real control plane.
