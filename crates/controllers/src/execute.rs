@@ -1,7 +1,7 @@
 //! Passes: carries out what the core decides.
 //!
-//! One generic loop for every kind: take the object from the index, let the core think (on threads that may block, a
-//! few at a time), perform what it asks for as the account it names, hand back the reply, until the outcome is there.
+//! One generic loop for every kind: take the object from the index, let the core think (a few at a
+//! time), perform what it asks for as the account it names, hand back the reply, until the outcome is there.
 //! Replies to writes are in the index before the core goes on. Then the status is written if it differs, events go to
 //! the recorder, and what the pass depended on goes to the index.
 //!
@@ -19,8 +19,6 @@ use futures::FutureExt as _;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -35,6 +33,9 @@ use crate::wire::{Call, Content, Failure, Path, Wire};
 
 mod collect;
 mod perform;
+mod think;
+
+pub(crate) use think::Thinking;
 
 /// More requests than this in one pass are a bug in the core, whose own bound is eight per resource and
 /// [`realize::MAX_DELETIONS`].
@@ -44,6 +45,9 @@ const REQUESTS_MAX: usize = 4096;
 pub(crate) trait Pass: Send {
     /// Thinks on, given the reply to what was asked last.
     fn resume(&mut self, reply: Option<Reply>) -> Step;
+
+    /// Does what need not be done before the next request, while that is under way.
+    fn meanwhile(&mut self) {}
 }
 
 /// How a pass begins.
@@ -59,8 +63,7 @@ pub(crate) struct Executor {
     pub(crate) recorder: Option<Recorder>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) begin: Begin,
-    /// How many passes may think at a time.
-    pub(crate) thinking: Arc<Semaphore>,
+    pub(crate) thinking: Thinking,
 }
 
 /// Why a pass gave no outcome.
@@ -157,7 +160,7 @@ impl Executor {
         let index: Arc<dyn realize::Index> = Arc::clone(&self.index) as _;
         let now = Timestamp::now();
         let watches = Arc::clone(&self.watches);
-        let first = self.think(move || {
+        let first = self.thinking.think(move || {
             let owner = original.read()?;
             let mut pass = begin(
                 kind,
@@ -178,13 +181,19 @@ impl Executor {
                 Step::Do(request) => request,
             };
             let waits = matches!(request, Request::Observe { .. });
+            let meanwhile = async {
+                // The request leaves first.
+                tokio::task::yield_now().await;
+                pass.meanwhile();
+            };
             let reply = tokio::select! {
-                reply = self.perform(turn, request, notes) => reply,
+                (reply, ()) = futures::future::join(self.perform(turn, request, notes), meanwhile) => reply,
                 // No watch answers any more. What is under way otherwise is waited for.
                 () = self.watches.ended(), if waits => return Err(Broken::Stopping),
             };
             let watches = Arc::clone(&self.watches);
             (pass, step) = self
+                .thinking
                 .think(move || {
                     let step = pass.resume(Some(reply));
                     let step = go_on(pass.as_mut(), step, kind, &watches);
@@ -193,28 +202,6 @@ impl Executor {
                 .await?;
         }
         Err(Broken::Endless)
-    }
-
-    /// Lets the core think, and others meanwhile go on.
-    ///
-    /// A thought is short as a rule: on a runtime of several threads it stays where it is, which saves two changes of
-    /// thread per request, and this thread's other tasks move away if it takes long.
-    async fn think<T: Send + 'static>(
-        &self,
-        thought: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Broken> {
-        let permit = Arc::clone(&self.thinking).acquire_owned().await;
-        let think = move || {
-            let result = std::panic::catch_unwind(AssertUnwindSafe(thought));
-            drop(permit);
-            result.map_err(|_| Broken::Panicked)
-        };
-        match Handle::current().runtime_flavor() {
-            RuntimeFlavor::CurrentThread => tokio::task::spawn_blocking(think)
-                .await
-                .unwrap_or(Err(Broken::Panicked)),
-            _ => tokio::task::block_in_place(think),
-        }
     }
 
     /// Carries out what the outcome says.
@@ -350,6 +337,10 @@ pub(crate) fn begin(kind: Kind, observed: Observed) -> Box<dyn Pass> {
 impl Pass for Realization {
     fn resume(&mut self, reply: Option<Reply>) -> Step {
         self.resume(reply)
+    }
+
+    fn meanwhile(&mut self) {
+        self.meanwhile();
     }
 }
 

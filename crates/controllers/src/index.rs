@@ -269,18 +269,19 @@ impl Index {
         }
     }
 
-    /// Takes in the row of an object that the pass over `key` has just written or read.
-    pub(crate) fn written_through(&self, key: &Key, row: Row) {
-        let row = self.share_row(row);
+    /// Takes in the row of an object that the pass over `key` has just written or read. Returns it.
+    pub(crate) fn written_through(&self, key: &Key, row: Row) -> Arc<Row> {
+        let row = Arc::new(self.share_row(row));
         let mark = Mark {
             uid: row.uid.clone(),
             version: row.resource_version.number(),
         };
         self.change(|inner, wakes| {
-            inner.put_row_through(row, wakes);
+            inner.put_row_through(Arc::clone(&row), wakes);
             wakes.0.retain(|(woken, _)| woken != key);
         });
         self.queue.absolve(key, &mark);
+        row
     }
 
     /// Takes in that an object is gone by a request of the pass over `key`.

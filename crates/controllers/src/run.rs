@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::discovery::Discovery;
 use crate::events::Recorder;
-use crate::execute::{Begin, Executor};
+use crate::execute::{Begin, Executor, Thinking};
 use crate::index::Index;
 use crate::lease::{Elector, LeaderElection};
 use crate::metrics::{Metrics, Snapshot, Verb};
@@ -24,10 +24,6 @@ use crate::wire::{Call, Failure, Wire};
 
 /// How long running passes and pending events are waited for at the end.
 const FAREWELL: Duration = Duration::from_secs(5);
-
-/// Passes that may think at a time, per processor: more than one, so that a template that uses up its whole budget of
-/// steps does not keep everybody else waiting.
-const THINKING_PER_PROCESSOR: usize = 2;
 
 /// At the start, blueprints are examined before any owner, but owners do not wait longer than this.
 const BLUEPRINTS_FIRST: Duration = Duration::from_secs(3);
@@ -166,7 +162,7 @@ impl Controllers {
             recorder,
             metrics,
             begin,
-            thinking: Arc::new(Semaphore::new(THINKING_PER_PROCESSOR * processors)),
+            thinking: Thinking::new(processors),
         });
 
         let (leading, ready) = (Sender::new(leader_election.is_none()), Sender::new(false));

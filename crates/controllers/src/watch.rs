@@ -85,6 +85,12 @@ pub(crate) trait Sink: Send + Sync + 'static {
     /// Reads an object; `None` when it is none of the sink's business. Also called on other threads.
     fn decode(&self, object: Value) -> Option<Self::Item>;
 
+    /// Whether the object is there at this very version already, as it is when we wrote it.
+    fn knows(&self, object: &Value) -> bool {
+        let _ = object;
+        false
+    }
+
     /// Reads an object that has just changed.
     fn decode_changed(&self, object: Value) -> Option<Self::Item> {
         self.decode(object)
@@ -480,12 +486,19 @@ impl<S: Sink> Watch<S> {
             &self.target.kind,
             partial,
         );
-        if let Some(item) = self.sink.decode_changed(object) {
-            match kind.as_str() {
-                "ADDED" | "MODIFIED" => self.sink.changed(item, read_at),
-                "DELETED" => self.sink.deleted(item, read_at),
-                other => tracing::debug!(kind = other, "unknown kind of watch event"),
+        match kind.as_str() {
+            "ADDED" | "MODIFIED" if self.sink.knows(&object) => {}
+            "ADDED" | "MODIFIED" => {
+                if let Some(item) = self.sink.decode_changed(object) {
+                    self.sink.changed(item, read_at);
+                }
             }
+            "DELETED" => {
+                if let Some(item) = self.sink.decode_changed(object) {
+                    self.sink.deleted(item, read_at);
+                }
+            }
+            other => tracing::debug!(kind = other, "unknown kind of watch event"),
         }
         Ok(false)
     }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::json;
 use crate::key::{Gvk, Mapping, ObjectKey, ServiceAccountKey};
 use crate::realize::{ApiFailure, FailureKind, Index, Request};
-use crate::row::{Controller, Row};
+use crate::row::{Controller, Expressions, Row};
 
 /// What a stepper needs of its surroundings.
 pub(crate) struct Env<'a> {
@@ -168,4 +168,22 @@ pub(crate) fn kind_of(object: &Value, namespace: &str) -> Result<Gvk> {
 /// Reports whether a failure says that the account may not set `blockOwnerDeletion`.
 fn is_about_block(failure: &ApiFailure) -> bool {
     failure.kind == FailureKind::Forbidden && failure.message.contains("blockOwnerDeletion")
+}
+
+/// Returns the row of the reply to a write of ours, as the shell read it if that tells enough.
+fn applied_row(
+    object: &Value,
+    row: Option<Arc<Row>>,
+    expressions: &Expressions,
+) -> Result<Arc<Row>> {
+    match row.filter(|row| row.covers(expressions)) {
+        Some(row) => Ok(row),
+        None => Row::applied(object, expressions)
+            .map(Arc::new)
+            .ok_or_else(odd_object),
+    }
+}
+
+fn odd_object() -> ApplyError {
+    ApplyError::new("the server returned an object without kind, name or uid".to_owned())
 }

@@ -27,7 +27,7 @@ use crate::inputs::Inputs;
 use crate::json;
 use crate::key::{Gvk, OwnerKind, ServiceAccountKey, TemplateKind};
 use crate::model::{Blueprint, Owner, Template};
-use crate::outputs::Output;
+use crate::outputs::{Output, OutputError};
 use crate::problem::Problem;
 use crate::prune::{Needed, Prune};
 use crate::realize::{Dependency, EventRecord, Index, Observed, Outcome, Reply, Request, Step};
@@ -62,8 +62,8 @@ pub struct Realization {
     /// What the last pass left, and what this one leaves.
     recall: Recall,
     traces: Vec<Trace>,
-    /// Objects that are as the last pass left them, and of which nothing was said yet.
-    deferred: Vec<(Flight, Applied)>,
+    /// Objects that are there and of which nothing was said yet.
+    landed: Vec<Landed>,
     retry: bool,
     again: bool,
     later: bool,
@@ -116,10 +116,20 @@ struct Flight {
     seen: Option<Fingerprint>,
 }
 
+/// A resource whose object is there.
+struct Landed {
+    flight: Flight,
+    applied: Applied,
+    /// Old runs that were cleared away.
+    deleted: Vec<Arc<Row>>,
+    /// What the resource gives, which others have at once.
+    output: Result<Option<Output>, OutputError>,
+}
+
 /// How a resource gets its object.
 enum Course {
-    /// It is there, as the last pass left it.
-    Recalled(Arc<Row>),
+    /// It is there, as the last pass left it; and how it was found.
+    Recalled(Arc<Row>, Fingerprint),
     /// It was rendered and is applied where need be.
     Rendered(Box<Task>),
 }
@@ -156,7 +166,7 @@ impl Realization {
             watched: BTreeSet::new(),
             recall,
             traces: Vec::new(),
-            deferred: Vec::new(),
+            landed: Vec::new(),
             retry: false,
             again: false,
             later: false,
@@ -176,7 +186,7 @@ impl Realization {
                             self.phase = Phase::Over;
                             return Step::Done(Box::new(outcome));
                         }
-                        self.settle_deferred();
+                        self.settle_landed();
                         self.phase = self.begin_prune();
                     }
                 },
@@ -209,7 +219,7 @@ impl Realization {
                 continue;
             };
             let progress = match &mut flight.course {
-                Course::Recalled(row) => recall::resume(row, &flight.template, reply.take()),
+                Course::Recalled(row, _) => recall::resume(row, &flight.template, reply.take()),
                 Course::Rendered(task) => {
                     let env = env(&*self.index, &self.account, &self.owner);
                     Some(task.resume(&env, reply.take()))
@@ -231,20 +241,23 @@ impl Realization {
         }
     }
 
+    /// Says what can be said of the objects that are there. May be called while a request is under way, so that the
+    /// next one is not kept waiting by words; whatever was not said by then is said in its turn.
+    pub fn meanwhile(&mut self) {
+        self.settle_landed();
+    }
+
     fn arrived(&mut self, flight: Flight, done: Done) {
-        match (&flight.course, done) {
-            (
-                Course::Recalled(_),
-                Done {
-                    result: Ok(applied),
-                    ..
-                },
-            ) => {
-                self.put_off(flight, applied);
-            }
-            (_, done) => {
-                self.settle_deferred();
-                self.settle(flight, done);
+        if done.forbidden {
+            self.depends_on
+                .insert(Dependency::Permissions(self.account.clone()));
+        }
+        self.retry |= done.retry;
+        match done.result {
+            Ok(applied) => self.land(flight, applied, done.deleted),
+            Err(error) => {
+                self.settle_landed();
+                self.settle_refused(flight, &error);
             }
         }
     }

@@ -11,7 +11,7 @@
 //! let mut reply = None;
 //! loop {
 //!     match pass.resume(reply.take()) {
-//!         Step::Do(request) => reply = Some(perform(request)),
+//!         Step::Do(request) => reply = Some(perform(request)), // and meanwhile: pass.meanwhile()
 //!         Step::Done(outcome) => break outcome,
 //!     }
 //! }
@@ -210,6 +210,8 @@ pub enum Reply {
     Applied {
         /// The object.
         object: Value,
+        /// Its row, where the shell read it for its index; saves reading it twice.
+        row: Option<Arc<Row>>,
         /// Whether it did not exist before (HTTP 201).
         created: bool,
     },

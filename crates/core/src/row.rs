@@ -114,13 +114,18 @@ impl Row {
     /// The index calls it for every watch event before it stores the new row.
     #[must_use]
     pub fn inherit(mut self, older: &Self) -> Self {
-        if self.settled.is_none()
-            && self.uid == older.uid
-            && self.stamp_digest == older.stamp_digest
-        {
+        if self.inherits(older) {
             self.settled.clone_from(&older.settled);
         }
         self
+    }
+
+    /// Reports whether [`Row::inherit`] would carry anything over.
+    pub fn inherits(&self, older: &Self) -> bool {
+        self.settled.is_none()
+            && older.settled.is_some()
+            && self.uid == older.uid
+            && self.stamp_digest == older.stamp_digest
     }
 
     /// Reports whether the object carries this stamp digest.

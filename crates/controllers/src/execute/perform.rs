@@ -196,9 +196,10 @@ impl Executor {
         }
         let (code, object) = self.send(&key.gvk, call, notes).await?;
         notes.replied = Some(Instant::now());
-        self.write_through(&turn.key, &key.gvk, &object, Row::applied);
+        let row = self.write_through(&turn.key, &key.gvk, &object, Row::applied);
         Ok(Reply::Applied {
             object,
+            row,
             created: code == StatusCode::CREATED,
         })
     }
@@ -253,22 +254,18 @@ impl Executor {
         Err(failed(&failure))
     }
 
-    /// Puts what a reply says into the index, if the kind is kept and a watch will tell of its changes.
+    /// Puts what a reply says into the index, if the kind is kept and a watch will tell of its changes. Returns the row.
     fn write_through(
         &self,
         key: &Key,
         gvk: &Gvk,
         object: &Value,
         read: fn(&Value, &Expressions) -> Option<Row>,
-    ) {
-        let Some(expressions) = self.index.expressions(gvk) else {
-            return;
-        };
-        if let Some(row) = read(object, &expressions)
-            && row.labels.contains_key(Flavor::of(key.kind).selector())
-        {
-            self.index.written_through(key, row);
-        }
+    ) -> Option<Arc<Row>> {
+        let expressions = self.index.expressions(gvk)?;
+        let row = read(object, &expressions)?;
+        let is_watched = row.labels.contains_key(Flavor::of(key.kind).selector());
+        is_watched.then(|| self.index.written_through(key, row))
     }
 }
 

@@ -608,6 +608,13 @@ impl Index {
         });
     }
 
+    /// Whether the object is there at this very version.
+    pub(crate) fn knows_own(&self, own: Own, object: &Value) -> bool {
+        let inner = self.read();
+        let shelf = inner.own.shelves.get(&own);
+        shelf.is_some_and(|shelf| shelf.has(object).is_some())
+    }
+
     /// Takes in one event.
     pub(crate) fn own_seen(&self, mut object: OwnObject, read_at: Instant) {
         let mark = Mark {

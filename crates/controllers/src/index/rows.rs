@@ -6,6 +6,7 @@ use std::sync::Arc;
 use carto_core::key::{Gvk, ObjectKey};
 use carto_core::realize::Dependency;
 use carto_core::row::{Expressions, Row, RowState, Uid, Version};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::shelf::{Name, Put, Shelf, Versioned};
@@ -226,7 +227,7 @@ impl Inner {
         }
     }
 
-    fn put_row(&mut self, row: Row, cause: &Cause, wakes: &mut Wakes) {
+    fn put_row(&mut self, row: Arc<Row>, cause: &Cause, wakes: &mut Wakes) {
         let key = row.key.clone();
         let Some(store) = self.rows.stores.get_mut(&key.gvk) else {
             return;
@@ -237,8 +238,10 @@ impl Inner {
         }
         let name = name_of(&key);
         let row = match store.shelf.get(&name) {
-            Some(older) => Arc::new(row.inherit(older)),
-            None => Arc::new(row),
+            Some(older) if row.inherits(older) => {
+                Arc::new(Arc::unwrap_or_clone(row).inherit(older))
+            }
+            _ => row,
         };
         let put = store.shelf.put(name.clone(), Arc::clone(&row));
         store.note(&name);
@@ -281,7 +284,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn put_row_through(&mut self, row: Row, wakes: &mut Wakes) {
+    pub(super) fn put_row_through(&mut self, row: Arc<Row>, wakes: &mut Wakes) {
         self.put_row(row, &Cause::default(), wakes);
     }
 
@@ -353,6 +356,17 @@ impl Index {
             .map(|store| store.expressions.clone())
     }
 
+    /// Whether the row of this very version is there, with all that rows of the kind are read with.
+    pub(crate) fn knows_row(&self, gvk: &Gvk, object: &Value) -> bool {
+        let inner = self.read();
+        inner.rows.stores.get(gvk).is_some_and(|store| {
+            store
+                .shelf
+                .has(object)
+                .is_some_and(|row| row.covers(&store.expressions))
+        })
+    }
+
     /// The moment now, for [`Index::rows_listed`].
     pub(crate) fn rows_clock(&self, gvk: &Gvk) -> u64 {
         self.read()
@@ -382,7 +396,7 @@ impl Index {
                 .insert(flavor);
             for row in rows {
                 listed.insert(name_of(&row.key));
-                inner.put_row(row, &cause, wakes);
+                inner.put_row(Arc::new(row), &cause, wakes);
             }
             let Some(store) = inner.rows.stores.get_mut(gvk) else {
                 return;
@@ -409,7 +423,7 @@ impl Index {
     pub(crate) fn row_seen(&self, row: Row, read_at: Instant) {
         self.change(|inner, wakes| {
             let cause = cause_of(&row, read_at);
-            inner.put_row(row, &cause, wakes);
+            inner.put_row(Arc::new(row), &cause, wakes);
         });
     }
 

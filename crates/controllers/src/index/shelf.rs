@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use carto_core::row::{Uid, Version};
+use serde_json::Value;
 
 /// Namespace (empty at cluster scope) and name.
 pub(crate) type Name = (Arc<str>, Arc<str>);
@@ -72,6 +73,20 @@ impl<V> Default for Shelf<V> {
 impl<V: Versioned> Shelf<V> {
     pub(crate) fn get(&self, name: &Name) -> Option<&V> {
         self.held.get(name).map(|held| &held.value)
+    }
+
+    /// What is there of an object, if it is at the version of this one.
+    pub(crate) fn has(&self, object: &Value) -> Option<&V> {
+        let metadata = object.get("metadata")?;
+        let text = |key: &str| metadata.get(key).and_then(Value::as_str);
+        let name: Name = (
+            text("namespace").unwrap_or_default().into(),
+            text("name")?.into(),
+        );
+        let held = self.get(&name)?;
+        let same = held.uid() == Uid::new(text("uid")?)
+            && held.version() == Version::new(text("resourceVersion")?);
+        same.then_some(held)
     }
 
     pub(crate) fn get_mut(&mut self, name: &Name) -> Option<&mut V> {
@@ -199,6 +214,24 @@ mod tests {
         assert_eq!(shelf.put(name("a"), Thing("u", "10")), Put::Stale);
         assert_eq!(shelf.put(name("a"), Thing("u", "9")), Put::Stale);
         assert_eq!(shelf.get(&name("a")), Some(&Thing("u", "10")));
+    }
+
+    #[test]
+    fn an_object_is_there_at_its_very_version_only() {
+        let mut shelf = Shelf::default();
+        shelf.put(name("a"), Thing("u", "9"));
+        let has = |uid: &str, version: &str, named: &str| {
+            let object = serde_json::json!({"metadata": {
+                "namespace": "ns", "name": named, "uid": uid, "resourceVersion": version,
+            }});
+            shelf.has(&object).is_some()
+        };
+        assert!(has("u", "9", "a"));
+        assert!(!has("u", "10", "a"), "a newer version");
+        assert!(!has("u", "8", "a"), "an older one");
+        assert!(!has("v", "9", "a"), "another object of this name");
+        assert!(!has("u", "9", "b"), "another name");
+        assert!(shelf.has(&serde_json::json!({"kind": "Status"})).is_none());
     }
 
     #[test]

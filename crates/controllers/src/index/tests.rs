@@ -201,6 +201,23 @@ async fn a_reply_is_visible_at_once_and_its_echo_wakes_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_echo_of_a_reply_is_known_unless_it_tells_more() {
+    let index = two_workloads().await;
+    let echo = |version: &str| json!({"metadata": {"namespace": "team", "name": "one", "uid": "uid-one", "resourceVersion": version}});
+    index.written_through(&key("b"), row("one", 5, "b"));
+    assert!(index.knows_row(&gvk(), &echo("5")));
+    assert!(!index.knows_row(&gvk(), &echo("6")));
+    let more: Expressions = [Expression::Path(".spec.more".into())]
+        .into_iter()
+        .collect();
+    index.want_expressions(&gvk(), &more);
+    assert!(
+        !index.knows_row(&gvk(), &echo("5")),
+        "it was read with less than what is wanted now"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_old_event_does_not_undo_a_reply() {
     let index = two_workloads().await;
     index.written_through(&key("b"), with_output(row("one", 9, "b"), "new"));

@@ -14,6 +14,8 @@ const SILENCE: Duration = Duration::from_secs(200);
 #[derive(Default)]
 struct Diary {
     entries: Mutex<Vec<String>>,
+    /// What it knows already.
+    known: Mutex<Option<String>>,
     recovered: AtomicU64,
 }
 
@@ -39,6 +41,11 @@ impl Diary {
 
 impl Sink for Diary {
     type Item = String;
+
+    fn knows(&self, object: &Value) -> bool {
+        let known = self.known.lock().unwrap();
+        known.is_some() && *known == self.decode(object.clone())
+    }
 
     fn decode(&self, object: Value) -> Option<String> {
         let text = |pointer: &str| object.pointer(pointer)?.as_str().map(str::to_owned);
@@ -166,6 +173,24 @@ async fn a_list_is_followed_by_changes() {
         .has(&["listed a@3", "changed a@6", "deleted a@7"])
         .await;
     assert!(scene.control.is_synced());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_echo_of_what_is_known_is_passed_over_but_never_an_end() {
+    let mut scene = start();
+    scene.answer_list("5", &[]).await;
+    *scene.diary.known.lock().unwrap() = Some("a@6".to_owned());
+    let stream = scene.open_watch("5").await;
+    stream.event("ADDED", &image("a", "6"));
+    stream.event("MODIFIED", &image("a", "7"));
+    stream.event("DELETED", &image("a", "6"));
+    scene
+        .diary
+        .has(&["listed ", "changed a@7", "deleted a@6"])
+        .await;
+    drop(stream);
+    // The position has moved on over what was passed over, too.
+    scene.open_watch("6").await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,6 +23,10 @@ pub(super) struct OwnSink {
 impl Sink for OwnSink {
     type Item = OwnObject;
 
+    fn knows(&self, object: &Value) -> bool {
+        self.watches.index.knows_own(self.own, object)
+    }
+
     fn decode_changed(&self, object: Value) -> Option<OwnObject> {
         let object = OwnObject::read_changed(self.own, object)?;
         Some(self.watches.index.share_own(object))
@@ -65,6 +69,10 @@ impl Sink for RowSink {
     type Item = Row;
 
     const MANAGERS: bool = true;
+
+    fn knows(&self, object: &Value) -> bool {
+        self.watches.index.knows_row(&self.gvk, object)
+    }
 
     fn decode(&self, object: Value) -> Option<Row> {
         let row = if super::detail_of(&self.gvk) == Detail::Metadata {

@@ -8,7 +8,8 @@ use carto_merge::managed;
 use serde_json::Value;
 
 use super::{
-    Applied, ApplyError, Change, Env, Progress, Result, adopt, is_about_block, kind_of, rival,
+    Applied, ApplyError, Change, Env, Progress, Result, adopt, applied_row, is_about_block,
+    kind_of, odd_object, rival,
 };
 use crate::digest;
 use crate::json;
@@ -111,8 +112,16 @@ impl Mutable {
                 self.live = Some(object);
                 self.apply(env, Purpose::Adopt, true)
             }
-            (State::Applying { .. }, Some(Reply::Applied { object, created })) => {
-                self.applied(&object, created)
+            (
+                State::Applying { .. },
+                Some(Reply::Applied {
+                    object,
+                    row,
+                    created,
+                }),
+            ) => {
+                let row = applied_row(&object, row, &self.expressions)?;
+                Ok(self.applied(row, created))
             }
             (state, Some(Reply::Failed(failure))) => self.failed(env, state, failure),
             (state, reply) => Err(ApplyError::new(format!(
@@ -205,8 +214,7 @@ impl Mutable {
         )
     }
 
-    fn applied(&mut self, object: &Value, created: bool) -> Next {
-        let row = Row::applied(object, &self.expressions).ok_or_else(odd_object)?;
+    fn applied(&self, row: Arc<Row>, created: bool) -> Progress<Applied> {
         let unchanged = self
             .before
             .as_ref()
@@ -217,12 +225,11 @@ impl Mutable {
             (false, false) => Change::Patched,
         };
         let is_ours = row.carries(&self.sealed.digest);
-        let row = Arc::new(row);
-        Ok(if is_ours {
+        if is_ours {
             self.done_as_sent(row, change)
         } else {
             self.done(row, change, None)
-        })
+        }
     }
 
     fn failed(&mut self, env: &Env<'_>, state: State, failure: ApiFailure) -> Next {
@@ -354,8 +361,4 @@ impl Mutable {
             name: self.name.as_str().into(),
         }
     }
-}
-
-fn odd_object() -> ApplyError {
-    ApplyError::new("the server returned an object without kind, name or uid".to_owned())
 }

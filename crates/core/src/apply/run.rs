@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Applied, ApplyError, Change, Env, Progress, Result, adopt, is_about_block, kind_of};
+use super::{
+    Applied, ApplyError, Change, Env, Progress, Result, adopt, applied_row, is_about_block,
+    kind_of, odd_object,
+};
 use crate::json;
 use crate::key::{Gvk, Mapping, ObjectKey};
 use crate::realize::{ApiFailure, FailureKind, Reply, Request, Watch};
@@ -102,9 +105,9 @@ impl Run {
             (State::Listing, Some(Reply::Objects(objects))) => self.listed(env, &objects),
             (State::Comparing, Some(Reply::Objects(objects))) => self.compared(env, objects),
             (State::Marking, reply) => self.marked(reply),
-            (State::Creating, Some(Reply::Applied { object, .. })) => {
-                let row = Row::applied(&object, &self.expressions).ok_or_else(odd_object)?;
-                Ok(self.done(Arc::new(row), Change::Created))
+            (State::Creating, Some(Reply::Applied { object, row, .. })) => {
+                let row = applied_row(&object, row, &self.expressions)?;
+                Ok(self.done(row, Change::Created))
             }
             (State::Creating, Some(Reply::Failed(failure))) => self.refused(env, failure),
             (State::Verifying, Some(Reply::Objects(objects))) => self.verified(env, &objects),
@@ -309,8 +312,4 @@ impl Run {
             as_sent: false,
         })
     }
-}
-
-fn odd_object() -> ApplyError {
-    ApplyError::new("the server returned an object without kind, name or uid".to_owned())
 }

@@ -239,6 +239,7 @@ impl Memory {
         });
         Reply::Applied {
             object: after,
+            row: None,
             created,
         }
     }

@@ -44,6 +44,7 @@ enum Prepared {
         template: Arc<Template>,
         row: Arc<Row>,
         seen: Fingerprint,
+        found: Fingerprint,
     },
     /// Nothing can be done.
     Stuck {
@@ -61,11 +62,11 @@ impl Realization {
         let inputs = Inputs::collect(&blueprint, resource, &work.outputs);
         match self.prepare(index, resource, &inputs) {
             Prepared::PassThrough(result) => {
-                self.settle_deferred();
+                self.settle_landed();
                 self.settle_pass_through(resource, result);
             }
             Prepared::Stuck { template, problem } => {
-                self.settle_deferred();
+                self.settle_landed();
                 self.settle_stuck(resource, template, problem);
             }
             Prepared::Object {
@@ -90,13 +91,14 @@ impl Realization {
                 template,
                 row,
                 seen,
+                found,
             } => self.take_off(Flight {
                 index,
                 template,
                 inputs,
                 rendered_name: String::new(),
                 note: None,
-                course: Course::Recalled(row),
+                course: Course::Recalled(row, found),
                 seen: Some(seen),
             }),
         }
@@ -140,12 +142,13 @@ impl Realization {
         }
         let seen = self.seen(resource, &template, inputs);
         if let Some(seen) = seen
-            && let Some(row) = self.recalled(resource, &template, seen)
+            && let Some((row, found)) = self.recalled(resource, &template, seen)
         {
             return Prepared::Recalled {
                 template,
                 row,
                 seen,
+                found,
             };
         }
         match self.stamp(resource, &template, inputs) {
@@ -192,13 +195,13 @@ impl Realization {
         resource: &Resource,
         template: &Template,
         seen: Fingerprint,
-    ) -> Option<Arc<Row>> {
+    ) -> Option<(Arc<Row>, Fingerprint)> {
         let key = status::stamped_for(&self.owner.object, &resource.name)?;
         let RowState::Known(row) = self.index.row(&key) else {
             return None;
         };
         let found = recall::found(&row, &self.owner.uid)?;
-        (row.covers(template.expressions()) && self.recall.has(seen, found)).then_some(row)
+        (row.covers(template.expressions()) && self.recall.has(seen, found)).then_some((row, found))
     }
 
     fn place<'a>(&'a self, resource: &'a Resource) -> Place<'a> {

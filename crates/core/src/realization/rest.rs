@@ -2,43 +2,26 @@
 
 use std::sync::Arc;
 
-use super::{Flight, Realization};
+use super::{Course, Flight, Landed, Realization};
 use crate::apply::Applied;
 use crate::model::Blueprint;
-use crate::outputs;
 use crate::realize::{Next, Outcome};
 use crate::recall::{self, Note, Recall, Rest, Trace};
 use crate::status::Entry;
-use crate::task::Done;
 
 impl Realization {
-    /// Puts off what is to be said of a recalled object; others get its output at once.
-    pub(super) fn put_off(&mut self, flight: Flight, applied: Applied) {
-        let Some(work) = &mut self.work else { return };
-        let rule = &flight.template.output;
-        let output = outputs::read(rule, Some(&applied.row), flight.inputs.deployment());
-        if let Ok(Some(output)) = output {
-            let resource = &work.blueprint.resources[flight.index];
-            work.outputs.insert(resource.name.clone(), output);
-        }
-        self.deferred.push((flight, applied));
-    }
-
-    /// Says what was put off, in order.
-    pub(super) fn settle_deferred(&mut self) {
-        for (flight, applied) in std::mem::take(&mut self.deferred) {
-            self.settle(flight, Done::of(applied));
-        }
-    }
-
     /// Ends the pass where there is nothing to say.
     pub(super) fn rest(&mut self) -> Option<Outcome> {
         let work = self.work.as_ref()?;
-        if self.deferred.len() != work.blueprint.resources.len() {
+        if self.landed.len() != work.blueprint.resources.len() {
             return None;
         }
-        let trace = |(flight, applied): &(Flight, Applied)| self.trace(flight, applied);
-        let traces: Vec<Trace> = self.deferred.iter().map(trace).collect::<Option<_>>()?;
+        let recalled = |one: &Landed| matches!(one.flight.course, Course::Recalled(..));
+        if !self.landed.iter().all(recalled) {
+            return None;
+        }
+        let trace = |one: &Landed| self.trace(&one.flight, &one.applied);
+        let traces: Vec<Trace> = self.landed.iter().map(trace).collect::<Option<_>>()?;
         if !self.recall.rests(|| self.resting(&work.blueprint, &traces)) {
             return None;
         }
@@ -60,7 +43,10 @@ impl Realization {
         if !applied.as_sent || applied.unwatched.is_some() || flight.note.is_some() {
             return None;
         }
-        let found = recall::found(&applied.row, &self.owner.uid)?;
+        let found = match flight.course {
+            Course::Recalled(_, found) => found,
+            Course::Rendered(_) => recall::found(&applied.row, &self.owner.uid)?,
+        };
         Some(Trace {
             template: Arc::clone(&flight.template),
             note: Note::new(flight.seen?, found),

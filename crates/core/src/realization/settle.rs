@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Flight, Realization};
+use super::{Flight, Landed, Realization};
 use crate::apply::{Applied, ApplyError, Change};
 use crate::condition::{self, Condition, Status};
 use crate::health::{self, Facts};
@@ -16,7 +16,6 @@ use crate::problem::{Place, Problem};
 use crate::realize::Dependency;
 use crate::row::Row;
 use crate::status::{Entry, Stamped};
-use crate::task::Done;
 use crate::words::{condition_type, event_reason, label, reason};
 
 /// Names an object as events do: `images.kpack.io/web`.
@@ -33,23 +32,37 @@ fn differ(left: &[Shown], right: &[Shown]) -> bool {
 }
 
 impl Realization {
-    /// Takes what a task ended with.
-    pub(super) fn settle(&mut self, flight: Flight, done: Done) {
-        let Some(work) = &self.work else { return };
-        let blueprint = work.blueprint.clone();
-        let resource = &blueprint.resources[flight.index];
-        if done.forbidden {
-            self.depends_on
-                .insert(Dependency::Permissions(self.account.clone()));
+    /// Takes an object that is there: others get its output at once, the rest is said when there is time.
+    pub(super) fn land(&mut self, flight: Flight, applied: Applied, deleted: Vec<Arc<Row>>) {
+        let source = source_of_outputs(&flight.template, &applied);
+        let output = outputs::read(
+            &flight.template.output,
+            source.as_deref(),
+            flight.inputs.deployment(),
+        );
+        if let (Some(work), Ok(Some(output))) = (&mut self.work, &output) {
+            let name = &work.blueprint.resources[flight.index].name;
+            work.outputs.insert(name.clone(), output.clone());
         }
-        self.retry |= done.retry;
-        match done.result {
-            Ok(applied) => self.settle_applied(resource, &flight, &applied, &done.deleted),
-            Err(error) => self.settle_refused(resource, flight, &error),
+        self.landed.push(Landed {
+            flight,
+            applied,
+            deleted,
+            output,
+        });
+    }
+
+    /// Says what was put off, in order.
+    pub(super) fn settle_landed(&mut self) {
+        for landed in std::mem::take(&mut self.landed) {
+            self.settle(&landed);
         }
     }
 
-    fn settle_refused(&mut self, resource: &Resource, flight: Flight, error: &ApplyError) {
+    pub(super) fn settle_refused(&mut self, flight: Flight, error: &ApplyError) {
+        let Some(work) = &self.work else { return };
+        let blueprint = work.blueprint.clone();
+        let resource = &blueprint.resources[flight.index];
         if error.forbidden {
             self.depends_on
                 .insert(Dependency::Permissions(self.account.clone()));
@@ -63,13 +76,16 @@ impl Realization {
         self.settle_stuck(resource, Some(flight.template), problem);
     }
 
-    fn settle_applied(
-        &mut self,
-        resource: &Resource,
-        flight: &Flight,
-        applied: &Applied,
-        deleted: &[Arc<Row>],
-    ) {
+    fn settle(&mut self, landed: &Landed) {
+        let Landed {
+            flight,
+            applied,
+            deleted,
+            output,
+        } = landed;
+        let Some(work) = &self.work else { return };
+        let blueprint = work.blueprint.clone();
+        let resource = &blueprint.resources[flight.index];
         let template = &*flight.template;
         self.claim(template, applied, deleted);
         self.tell_writes(applied, deleted);
@@ -77,12 +93,6 @@ impl Realization {
             .previous_entry(&resource.name)
             .cloned()
             .unwrap_or_default();
-        let source = source_of_outputs(template, applied);
-        let output = outputs::read(
-            &template.output,
-            source.as_deref(),
-            flight.inputs.deployment(),
-        );
         let shown = output.as_ref().ok().and_then(Option::as_ref);
         let entry = Entry {
             name: resource.name.clone(),
@@ -105,9 +115,6 @@ impl Realization {
         let healthy = health::judge(template.health.as_ref(), facts, Some(&applied.row));
         self.tell_health(resource, &previous, &healthy, &name);
         let problem = self.problem_of(resource, applied, &healthy, output.as_ref().err());
-        if let (Some(work), Ok(Some(output))) = (&mut self.work, output) {
-            work.outputs.insert(resource.name.clone(), output);
-        }
         let trace = self.trace(flight, applied);
         self.traces.extend(trace);
         let submitted = match &problem {

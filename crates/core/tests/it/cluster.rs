@@ -778,9 +778,10 @@ impl State {
         } else {
             object
         };
-        self.write_through(key, &object, heard);
+        let row = self.write_through(key, &object, heard);
         Ok(Reply::Applied {
             object,
+            row,
             created: live.is_none(),
         })
     }
@@ -821,19 +822,19 @@ impl State {
         Ok((live, result.object, changed))
     }
 
-    /// Puts the row of a reply into the index, as the shell does.
-    fn write_through(&mut self, key: &ObjectKey, object: &Value, heard: bool) {
+    /// Puts the row of a reply into the index, as the shell does, and returns it.
+    fn write_through(&mut self, key: &ObjectKey, object: &Value, heard: bool) -> Option<Arc<Row>> {
         let expressions = self.expressions.get(&key.gvk).cloned().unwrap_or_default();
         let synced = self
             .watches
             .get(&key.gvk)
             .is_none_or(|watch| *watch == Watch::Synced);
         if !heard || !synced {
-            return;
+            return None;
         }
-        if let Some(row) = Row::applied(object, &expressions) {
-            self.rows.insert(key.clone(), Arc::new(row));
-        }
+        let row = Arc::new(Row::applied(object, &expressions)?);
+        self.rows.insert(key.clone(), Arc::clone(&row));
+        Some(row)
     }
 
     fn create(
@@ -854,9 +855,10 @@ impl State {
             .get(key)
             .cloned()
             .expect("stored one line before");
-        self.write_through(key, &object, heard);
+        let row = self.write_through(key, &object, heard);
         Ok(Reply::Applied {
             object,
+            row,
             created: true,
         })
     }
@@ -883,9 +885,10 @@ impl State {
             }
         }
         let object = self.store(key, Some(&live), object);
-        self.write_through(key, &object, heard);
+        let row = self.write_through(key, &object, heard);
         Ok(Reply::Applied {
             object,
+            row,
             created: false,
         })
     }
