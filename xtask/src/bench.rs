@@ -7,6 +7,7 @@
 //! with its times, since machines differ. Numbers are only meaningful in release builds, so the
 //! task builds and runs itself again as one.
 
+mod beside;
 mod chain;
 mod fleet;
 mod hop;
@@ -29,6 +30,8 @@ pub(crate) enum Bench {
     Hop(hop::Args),
     /// Many owners at once: time to converge, requests and writes, idle, restart, idle passes.
     Scale(scale::Args),
+    /// Carto and the original, one after the other on one API, by what shows from outside.
+    Beside(beside::Args),
     /// What a stamped object and an owner take of the controllers' memory.
     Memory(memory::Args),
     /// The controllers alone, for the other benchmarks: answers each line with its counters.
@@ -78,6 +81,7 @@ pub(crate) fn run(bench: Bench) -> anyhow::Result<()> {
         match bench {
             Bench::Hop(args) => hop::run(args).await,
             Bench::Scale(args) => scale::run(args).await,
+            Bench::Beside(args) => beside::run(args).await,
             Bench::Memory(args) => memory::run(args).await,
             Bench::Controllers { kubeconfig } => runner::serve(&kubeconfig).await,
         }

@@ -7,6 +7,8 @@ mod kuttl;
 mod swap;
 pub(crate) mod ytt;
 
+pub(crate) use cartographer::path_with_ytt;
+
 use std::path::PathBuf;
 
 /// Which tests to run.

@@ -85,6 +85,7 @@ pub struct Metrics {
     swept: AtomicU64,
     hops: Histogram,
     pub(crate) feed: Feed,
+    applies: Histogram,
     passes: Histogram,
 }
 
@@ -131,6 +132,11 @@ impl Metrics {
         self.hops.record(took);
     }
 
+    /// Records one apply: from the request handed to the client to the reply.
+    pub(crate) fn applied(&self, took: Duration) {
+        self.applies.record(took);
+    }
+
     /// Everything at one moment; the gauges are filled in by whoever owns them.
     pub fn snapshot(&self) -> Snapshot {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -145,6 +151,7 @@ impl Metrics {
             events_dropped: load(&self.events_dropped),
             swept: load(&self.swept),
             hops: self.hops.snapshot(),
+            applies: self.applies.snapshot(),
             passes: self.passes.snapshot(),
             queue: 0,
             running: 0,
@@ -182,6 +189,8 @@ pub struct Snapshot {
     /// From the bytes of a watch event read, or the reply to the write before it in the same pass, to the next write
     /// handed to the client.
     pub hops: Distribution,
+    /// Applies of stamped objects that succeeded, from the request handed to the client to the reply.
+    pub applies: Distribution,
     /// Duration of whole passes, the API's part included.
     pub passes: Distribution,
     /// Keys waiting now.

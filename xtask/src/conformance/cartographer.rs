@@ -100,7 +100,7 @@ pub(super) fn original(binary: &Path, home: &Home) -> anyhow::Result<Part> {
 }
 
 /// Where the original looks for `ytt`, which it runs: where we do, and first where `CARTO_TEST_YTT` is.
-fn path_with_ytt() -> anyhow::Result<OsString> {
+pub(crate) fn path_with_ytt() -> anyhow::Result<OsString> {
     let named = env::var_os("CARTO_TEST_YTT").map(PathBuf::from);
     let beside = named.as_deref().and_then(Path::parent).map(Path::to_owned);
     let path = env::var_os("PATH").unwrap_or_default();

@@ -194,8 +194,13 @@ impl Executor {
             self.metrics.hop(due.elapsed());
             self.metrics.feed.tell(body, due.elapsed());
         }
+        let asked = Instant::now();
         let (code, object) = self.send(&key.gvk, call, notes).await?;
-        notes.replied = Some(Instant::now());
+        let replied = Instant::now();
+        if write.verb == Verb::Apply {
+            self.metrics.applied(replied.duration_since(asked));
+        }
+        notes.replied = Some(replied);
         let row = self.write_through(&turn.key, &key.gvk, &object, Row::applied);
         Ok(Reply::Applied {
             object,

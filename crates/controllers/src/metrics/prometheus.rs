@@ -106,6 +106,11 @@ impl Snapshot {
             &self.hops,
         );
         page.histogram(
+            "carto_apply_seconds",
+            "Applies of stamped objects, from the request to the reply.",
+            &self.applies,
+        );
+        page.histogram(
             "carto_pass_seconds",
             "Whole passes, the API's part included.",
             &self.passes,
