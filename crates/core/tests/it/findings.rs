@@ -598,6 +598,32 @@ fn section_9_a_preview_is_cut_between_characters_and_settles() {
     assert_eq!(cluster.take_log(), [""; 0]);
 }
 
+#[test]
+fn section_3_a_deployment_that_is_passed_through_is_what_was_given() {
+    let cluster = delivery(json!({"observedMatches": [
+        {"input": "spec.value", "output": "status.value"}]}));
+    let mut through = resource("deploy", "ClusterDeploymentTemplate", "deploy");
+    through["deployment"] = json!({"resource": "source"});
+    through["templateRef"] = json!({"kind": "ClusterDeploymentTemplate", "options": [
+        {"passThrough": "any", "selector": {"matchLabels": {"app": "web"}}},
+        {"name": "deploy", "selector": {"matchLabels": {"app": "other"}}},
+    ]});
+    cluster.put(object(
+        "ClusterDelivery",
+        "delivery",
+        json!({"selector": {"app": "web"}, "resources": [
+            resource("source", "ClusterSourceTemplate", "source"), through,
+        ]}),
+    ));
+    cluster.settle();
+    let entry = deployer(&cluster);
+    assert_eq!(
+        condition(&entry["conditions"], "ResourceSubmitted"),
+        "True PassThrough"
+    );
+    assert_eq!(entry["outputs"][0]["preview"], "u\n", "{entry:#}");
+}
+
 /// Every row of the list in `docs/findings.md`: its number, and the tests it names.
 fn listed() -> BTreeMap<String, Vec<String>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/findings.md");
