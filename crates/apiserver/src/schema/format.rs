@@ -8,6 +8,17 @@ use std::{net::IpAddr, sync::LazyLock};
 use base64::Engine as _;
 use regex::Regex;
 
+/// Whether a text matches a pattern of our own in Go's syntax, which is compiled when it is first met.
+macro_rules! is_match {
+    ($pattern:literal, $text:expr $(,)?) => {{
+        static PATTERN: LazyLock<Option<Regex>> =
+            LazyLock::new(|| super::pattern::compile($pattern).ok());
+        PATTERN
+            .as_ref()
+            .is_some_and(|pattern| pattern.is_match($text))
+    }};
+}
+
 /// A format that is enforced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Format {
@@ -109,9 +120,9 @@ impl Format {
             Kind::Isbn10 => is_isbn10(text),
             Kind::Isbn13 => is_isbn13(text),
             Kind::CreditCard => is_credit_card(text),
-            Kind::Ssn => is_match(r"^\d{3}[- ]?\d{2}[- ]?\d{4}$", text),
-            Kind::HexColor => is_match(r"^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$", text),
-            Kind::RgbColor => is_match(
+            Kind::Ssn => is_match!(r"^\d{3}[- ]?\d{2}[- ]?\d{4}$", text),
+            Kind::HexColor => is_match!(r"^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$", text),
+            Kind::RgbColor => is_match!(
                 r"^rgb\(\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*\)$",
                 text,
             ),
@@ -155,11 +166,6 @@ fn string_kind(name: &str) -> Option<Kind> {
         "k8slongname" => Kind::LongName,
         _ => return None,
     })
-}
-
-/// Matches a pattern of our own; compiled at each use, as these formats are rare.
-fn is_match(pattern: &str, text: &str) -> bool {
-    super::pattern::compile(pattern).is_ok_and(|regex| regex.is_match(text))
 }
 
 fn is_label(text: &str) -> bool {
@@ -363,8 +369,11 @@ fn is_isbn13(text: &str) -> bool {
 
 fn is_credit_card(text: &str) -> bool {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let pattern = r"^(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:2131|1800|35\d{3})\d{11})$";
-    if !is_match(pattern, &digits) {
+    let is_card = is_match!(
+        r"^(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:2131|1800|35\d{3})\d{11})$",
+        &digits
+    );
+    if !is_card {
         return false;
     }
     let sum: u32 = digits
@@ -411,7 +420,7 @@ fn is_date_time(text: &str) -> bool {
             .and_then(|part| part.parse::<u8>().ok())
             .is_some_and(|n| n <= most)
     };
-    is_match(
+    is_match!(
         r"^([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|([+-][0-9]{2}:[0-9]{2}))$",
         &time,
     ) && in_range(0..2, 23)
@@ -434,10 +443,12 @@ fn is_duration(text: &str) -> bool {
         &["d", "day"],
         &["w", "wk", "week"],
     ];
-    let Ok(regex) = Regex::new(r"([0-9]+)\s*([A-Za-zµ]+)") else {
+    static PARTS: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"([0-9]+)\s*([A-Za-zµ]+)").ok());
+    let Some(parts) = PARTS.as_ref() else {
         return false;
     };
-    regex.captures_iter(text).any(|found| {
+    parts.captures_iter(text).any(|found| {
         let unit = found[2].to_lowercase();
         units.iter().any(|names| {
             names.iter().any(|name| *name == unit)
@@ -452,11 +463,10 @@ fn is_go_duration(text: &str) -> bool {
     if rest == "0" {
         return true;
     }
-    let Ok(regex) = Regex::new(r"^(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$")
-    else {
-        return false;
-    };
-    regex.is_match(rest)
+    is_match!(
+        r"^(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$",
+        rest
+    )
 }
 
 #[cfg(test)]
