@@ -113,7 +113,7 @@ async fn measure(
     );
     line(
         "processor time",
-        (after.cpu - before.cpu).as_secs_f64(),
+        after.cpu.saturating_sub(before.cpu).as_secs_f64(),
         "s",
     );
     line("peak resident memory", scale::mebi(after.peak_bytes), "MiB");

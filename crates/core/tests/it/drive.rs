@@ -97,7 +97,7 @@ impl Cluster {
                 Step::Do(request) => {
                     // Whether there was time for it is up to the shell.
                     if let Pass::Owner(pass) = &mut pass
-                        && self.with(|state| state.requests) % 2 == 0
+                        && self.with(|state| state.requests).is_multiple_of(2)
                     {
                         pass.meanwhile();
                     }
