@@ -220,25 +220,28 @@ impl Stage {
             .resource_version
             .context("a list has a version")?;
         let mut ready: std::collections::HashSet<String> = std::collections::HashSet::new();
+        let mut position = version;
         Ok(tokio::spawn(async move {
-            let events = api
-                .watch(
-                    &WatchParams::default().labels(labels).timeout(290),
-                    &version,
-                )
-                .await?;
-            let mut events = events.boxed();
-            while let Some(event) = events.try_next().await? {
-                if let WatchEvent::Modified(owner) = event
-                    && is_ready(&owner.data)
-                {
-                    ready.insert(owner.metadata.uid.unwrap_or_default());
+            // A server closes the watch of a client that reads more slowly than it writes; then it goes on from there.
+            // Whoever waits has patience for so long.
+            loop {
+                let parameters = WatchParams::default().labels(labels).timeout(290);
+                let mut events = api.watch(&parameters, &position).await?.boxed();
+                while let Ok(Some(event)) = events.try_next().await {
+                    let owner = match event {
+                        WatchEvent::Added(owner) | WatchEvent::Modified(owner) => owner,
+                        WatchEvent::Error(status) => bail!("the watch failed: {status:?}"),
+                        WatchEvent::Deleted(_) | WatchEvent::Bookmark(_) => continue,
+                    };
+                    position = owner.metadata.resource_version.unwrap_or(position);
+                    if is_ready(&owner.data) {
+                        ready.insert(owner.metadata.uid.unwrap_or_default());
+                    }
                     if ready.len() == owners {
                         return Ok(Instant::now());
                     }
                 }
             }
-            bail!("{} of {owners} became ready", ready.len())
         }))
     }
 
