@@ -84,8 +84,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     );
     report.number("of which after the user's write, p50", ours, "ms");
     report.number("as many applies by a bare client, p50", alone, "ms");
-    report.number("ratio to the bare client", ours / alone, "x");
-    report.number("with the user's write", crossing / alone, "x");
+    report.number("ratio to the bare client", crossing / alone, "x");
+    report.number("ratio after the user's write", ours / alone, "x");
     report.number(
         "requests",
         per(after.requests_total() - before.requests_total()),
