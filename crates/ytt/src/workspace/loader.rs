@@ -15,7 +15,7 @@ use super::{alone, data_module, library_module};
 use crate::bridge::from_tree_with_structs;
 use crate::library;
 use crate::node::{DocumentSet, Map, Node, ReadOptions, Value, read, short_form, to_plain};
-use crate::star::{Budget, Error, Exports, Loader, Source, Str, Thread};
+use crate::star::{Budget, Error, ErrorKind, Exports, Loader, Source, Str, Thread};
 use crate::template::compile::{compile, compile_text};
 use crate::template::evaluate::{Evaluated, Template, replace_function};
 use crate::template::meta::{Unknown, has_templating};
@@ -247,10 +247,10 @@ impl TemplateLoader {
             let only = || sources.values().next().filter(|_| self.alone);
             found.or_else(only).cloned()
         });
-        if error.is_catchable() {
-            Error::new(report)
-        } else {
-            Error::budget(report)
+        match error.kind() {
+            ErrorKind::Budget => Error::budget(report),
+            // What stops a template like a crash is an ordinary failure of whoever evaluated it.
+            ErrorKind::Failure | ErrorKind::Panic => Error::new(report),
         }
     }
 }
