@@ -1,7 +1,7 @@
 //! Passes: carries out what the core decides.
 //!
-//! One generic loop for every kind: take the object from the index, let the core think (a few at a
-//! time), perform what it asks for as the account it names, hand back the reply, until the outcome is there.
+//! One generic loop for every kind: take the object from the index, let the core think (a few at a time), perform what
+//! it asks for as the account it names, hand back the reply, until the outcome is there.
 //! Replies to writes are in the index before the core goes on. Then the status is written if it differs, events go to
 //! the recorder, and what the pass depended on goes to the index.
 //!

@@ -179,18 +179,19 @@ async fn a_list_is_followed_by_changes() {
 async fn the_echo_of_what_is_known_is_passed_over_but_never_an_end() {
     let mut scene = start();
     scene.answer_list("5", &[]).await;
-    *scene.diary.known.lock().unwrap() = Some("a@6".to_owned());
+    *scene.diary.known.lock().unwrap() = Some("a@8".to_owned());
     let stream = scene.open_watch("5").await;
-    stream.event("ADDED", &image("a", "6"));
     stream.event("MODIFIED", &image("a", "7"));
-    stream.event("DELETED", &image("a", "6"));
-    scene
-        .diary
-        .has(&["listed ", "changed a@7", "deleted a@6"])
-        .await;
+    stream.event("DELETED", &image("a", "8"));
+    stream.event("ADDED", &image("b", "7"));
+    stream.event("ADDED", &image("a", "8"));
     drop(stream);
     // The position has moved on over what was passed over, too.
-    scene.open_watch("6").await;
+    scene.open_watch("8").await;
+    scene
+        .diary
+        .has(&["listed ", "changed a@7", "deleted a@8", "changed b@7"])
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
