@@ -92,6 +92,10 @@ async fn measure(
     let still = Stillness::watch(client, &[chain.owner(), chain.object()]).await?;
     let mut controllers = Running::start(&mut command)?;
     tokio::time::sleep(WARM_UP).await;
+    ensure!(
+        controllers.runs()?,
+        "{who} ended right after its start; run it by hand to see why"
+    );
     let before = controllers.usage()?;
     let ready = stage.until_ready(members.len()).await?;
     let begin = Instant::now();
