@@ -9,6 +9,7 @@
 //!
 //! Bounds: [`PENDING_MAX`] events wait, [`REMEMBERED_MAX`] are remembered for being counted.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -18,7 +19,6 @@ use std::time::Duration;
 use carto_core::realize::EventRecord;
 use http::Method;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
@@ -237,11 +237,11 @@ impl Action {
         self.series = Series::begin(note);
     }
 
-    fn message(&self, note: &Note) -> String {
+    fn message<'a>(&self, note: &'a Note) -> Cow<'a, str> {
         if self.combined {
-            format!("(combined from similar events): {}", note.record.message)
+            format!("(combined from similar events): {}", note.record.message).into()
         } else {
-            note.record.message.clone()
+            Cow::Borrowed(&note.record.message)
         }
     }
 
@@ -254,39 +254,105 @@ impl Action {
         };
         let path = Path::collection("", "v1", "events", Some(namespace));
         let last = seconds(note.at);
+        let message = self.message(note);
         if self.series.count > 1 {
-            let body = json!({
-                "count": self.series.count,
-                "lastTimestamp": last,
-                "message": self.message(note),
-            });
+            let again = wire_event::Again {
+                count: self.series.count,
+                last_timestamp: &last,
+                message: &message,
+            };
             let uri = path.object(&self.series.name(note)).done();
-            return Call::with_body(Verb::Event, Method::PATCH, uri, Content::MergePatch, &body);
+            return Call::with_body(Verb::Event, Method::PATCH, uri, Content::MergePatch, &again);
         }
-        let body = json!({
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"name": self.series.name(note), "namespace": namespace},
-            "involvedObject": {
-                "apiVersion": about.api_version,
-                "kind": about.kind,
-                "namespace": &*about.namespace,
-                "name": &*about.name,
-                "uid": &*about.uid,
-                "resourceVersion": &*about.resource_version,
+        let component = note.record.component;
+        let first = wire_event::Event {
+            api_version: "v1",
+            kind: "Event",
+            metadata: wire_event::Metadata {
+                name: &self.series.name(note),
+                namespace,
             },
-            "reason": note.record.reason,
-            "message": self.message(note),
-            "source": {"component": note.record.component},
-            "firstTimestamp": seconds(self.series.first),
-            "lastTimestamp": last,
-            "count": 1,
-            "type": "Normal",
-            "eventTime": Value::Null,
-            "reportingComponent": note.record.component,
-            "reportingInstance": "",
-        });
-        Call::with_body(Verb::Event, Method::POST, path.done(), Content::Json, &body)
+            involved_object: wire_event::Reference {
+                api_version: about.api_version,
+                kind: about.kind,
+                namespace: &about.namespace,
+                name: &about.name,
+                uid: &about.uid,
+                resource_version: &about.resource_version,
+            },
+            reason: note.record.reason,
+            message: &message,
+            source: wire_event::Source { component },
+            first_timestamp: &seconds(self.series.first),
+            last_timestamp: &last,
+            count: 1,
+            r#type: "Normal",
+            event_time: None,
+            reporting_component: component,
+            reporting_instance: "",
+        };
+        Call::with_body(
+            Verb::Event,
+            Method::POST,
+            path.done(),
+            Content::Json,
+            &first,
+        )
+    }
+}
+
+/// Events as they are sent: `v1.Event`, of which there are more than of all other requests.
+mod wire_event {
+    use serde::Serialize;
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(super) struct Event<'a> {
+        pub(super) api_version: &'a str,
+        pub(super) kind: &'a str,
+        pub(super) metadata: Metadata<'a>,
+        pub(super) involved_object: Reference<'a>,
+        pub(super) reason: &'a str,
+        pub(super) message: &'a str,
+        pub(super) source: Source<'a>,
+        pub(super) first_timestamp: &'a str,
+        pub(super) last_timestamp: &'a str,
+        pub(super) count: u32,
+        pub(super) r#type: &'a str,
+        pub(super) event_time: Option<&'a str>,
+        pub(super) reporting_component: &'a str,
+        pub(super) reporting_instance: &'a str,
+    }
+
+    #[derive(Serialize)]
+    pub(super) struct Metadata<'a> {
+        pub(super) name: &'a str,
+        pub(super) namespace: &'a str,
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(super) struct Reference<'a> {
+        pub(super) api_version: &'a str,
+        pub(super) kind: &'a str,
+        pub(super) namespace: &'a str,
+        pub(super) name: &'a str,
+        pub(super) uid: &'a str,
+        pub(super) resource_version: &'a str,
+    }
+
+    #[derive(Serialize)]
+    pub(super) struct Source<'a> {
+        pub(super) component: &'a str,
+    }
+
+    /// What changes in an event that is seen once more.
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(super) struct Again<'a> {
+        pub(super) count: u32,
+        pub(super) last_timestamp: &'a str,
+        pub(super) message: &'a str,
     }
 }
 

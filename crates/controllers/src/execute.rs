@@ -14,10 +14,12 @@ use std::sync::Arc;
 use carto_core::blueprint;
 use carto_core::key::{BlueprintKind, OwnerKind};
 use carto_core::realize::{self, Dependency, Observed, Outcome, Realization, Reply, Request, Step};
+use carto_core::row::Live;
 use carto_core::runnable::RunnablePass;
 use futures::FutureExt as _;
 use http::Method;
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -219,7 +221,7 @@ impl Executor {
             realize::Next::Later => Next::Later,
         };
         let mut events = outcome.events;
-        if let Some(status) = outcome.status
+        if let Some(status) = &outcome.status
             && let Err(failure) = self.write_status(key, owner, status).await
         {
             next = next.max(status_failed(key, &failure));
@@ -248,22 +250,40 @@ impl Executor {
     }
 
     /// Replaces the status of one of our own kinds, if it is still at the version that was looked at.
-    async fn write_status(&self, key: &Key, owner: &Value, status: Value) -> Result<(), Failure> {
-        let mut object = owner.clone();
-        let Some(map) = object.as_object_mut() else {
-            return Err(Failure::local("the object is none".to_owned()));
+    async fn write_status(&self, key: &Key, owner: &Value, status: &Value) -> Result<(), Failure> {
+        let object = WithStatus {
+            owner,
+            status: &status,
         };
-        map.insert("status".to_owned(), status);
         let namespace = Some(&*key.namespace).filter(|namespace| !namespace.is_empty());
         let plural = Own::of(key.kind).plural();
         let path = Path::collection("carto.run", "v1alpha1", plural, namespace);
         let uri = path.object(&key.name).sub("status").query(&[MANAGER]);
         let call = Call::with_body(Verb::Status, Method::PUT, uri, Content::Json, &object);
         let reply = self.wire.call(call).await?;
-        let written: Value =
+        let written: Live =
             serde_json::from_slice(&reply).map_err(|error| Failure::lost(&error))?;
-        self.index.status_written(key, written);
+        self.index.status_written(key, written.into_object());
         Ok(())
+    }
+}
+
+/// An owner as it is sent with another status.
+struct WithStatus<'a> {
+    owner: &'a Value,
+    status: &'a Value,
+}
+
+impl Serialize for WithStatus<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = self.owner.as_object().into_iter().flatten();
+        let others = fields.filter(|(name, _)| *name != "status");
+        let status = ("status", self.status);
+        serializer.collect_map(
+            others
+                .map(|(name, value)| (name.as_str(), value))
+                .chain([status]),
+        )
     }
 }
 

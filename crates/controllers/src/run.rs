@@ -19,6 +19,7 @@ use crate::index::Index;
 use crate::lease::{Elector, LeaderElection};
 use crate::metrics::{Metrics, Snapshot, Verb};
 use crate::queue::{Next, Queue};
+use crate::transport::Transport;
 use crate::watches::{Parts, Watches};
 use crate::wire::{Call, Failure, Wire};
 
@@ -77,11 +78,11 @@ pub enum RunError {
 /// [`RunError::Unauthorized`] when the first request is refused for want of valid credentials. An API that cannot be
 /// reached is waited for.
 pub async fn run(
-    client: kube::Client,
+    transport: impl Into<Transport>,
     config: Config,
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
-    let controllers = Controllers::start(client, config).await?;
+    let controllers = Controllers::start(transport, config).await?;
     shutdown.cancelled().await;
     controllers.stop().await;
     Ok(())
@@ -103,12 +104,12 @@ impl Controllers {
     ///
     /// # Errors
     /// As [`run`].
-    pub async fn start(client: kube::Client, config: Config) -> Result<Self, RunError> {
-        Self::start_with(client, config, Arc::new(crate::execute::begin)).await
+    pub async fn start(transport: impl Into<Transport>, config: Config) -> Result<Self, RunError> {
+        Self::start_with(transport.into(), config, Arc::new(crate::execute::begin)).await
     }
 
     pub(crate) async fn start_with(
-        client: kube::Client,
+        transport: Transport,
         config: Config,
         begin: Begin,
     ) -> Result<Self, RunError> {
@@ -122,7 +123,7 @@ impl Controllers {
             watch_silence,
         } = config;
         let metrics = Arc::new(Metrics::default());
-        let wire = Wire::new(client, Arc::clone(&metrics), request_timeout);
+        let wire = Wire::new(transport, Arc::clone(&metrics), request_timeout);
         check_credentials(&wire).await?;
 
         let (cancel, tasks, writers) = (

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use carto_core::row::Live;
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,12 +22,13 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics::Verb;
 use crate::wire::{Call, Detail, Failure, Path, Wire};
 
+mod glance;
 mod lines;
 mod page;
-mod unmanaged;
+
+pub(crate) use glance::Glance;
 
 use lines::Lines;
-use unmanaged::Unmanaged;
 
 /// Objects per page of a list. Source: client-go tools/pager.
 const PAGE: &str = "500";
@@ -79,20 +81,20 @@ pub(crate) trait Sink: Send + Sync + 'static {
     /// What is kept of an object.
     type Item: Send + 'static;
 
-    /// Whether it looks at who manages which fields of objects that change.
-    const MANAGERS: bool = false;
+    /// Whether it may know of a change already ([`Sink::knows`]).
+    const ECHOES: bool = false;
 
     /// Reads an object; `None` when it is none of the sink's business. Also called on other threads.
-    fn decode(&self, object: Value) -> Option<Self::Item>;
+    fn decode(&self, object: Live) -> Option<Self::Item>;
 
-    /// Whether the object is there at this very version already, as it is when we wrote it.
-    fn knows(&self, object: &Value) -> bool {
+    /// Whether an object is there at this very version already, as it is when we wrote it.
+    fn knows(&self, object: &Glance<'_>) -> bool {
         let _ = object;
         false
     }
 
     /// Reads an object that has just changed.
-    fn decode_changed(&self, object: Value) -> Option<Self::Item> {
+    fn decode_changed(&self, object: Live) -> Option<Self::Item> {
         self.decode(object)
     }
 
@@ -238,24 +240,10 @@ enum End {
 }
 
 #[derive(Deserialize)]
-struct Event<T> {
+struct Event {
     #[serde(rename = "type")]
     kind: String,
-    object: T,
-}
-
-impl Event<Value> {
-    /// Reads a line, with or without who manages the fields of the object.
-    fn read(line: &[u8], with_managers: bool) -> Result<Self, serde_json::Error> {
-        if with_managers {
-            return serde_json::from_slice(line);
-        }
-        let Event { kind, object } = serde_json::from_slice::<Event<Unmanaged>>(line)?;
-        Ok(Self {
-            kind,
-            object: object.0,
-        })
-    }
+    object: Live,
 }
 
 impl<S: Sink> Watch<S> {
@@ -379,7 +367,7 @@ impl<S: Sink> Watch<S> {
         let partial = self.target.detail == Detail::Metadata;
         let read = tokio::task::spawn_blocking(move || {
             page::read(&body, |mut object| {
-                name_kind(&mut object, &api_version, &kind, partial);
+                name_kind(object.object_mut(), &api_version, &kind, partial);
                 sink.decode(object)
             })
         });
@@ -456,11 +444,19 @@ impl<S: Sink> Watch<S> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(false);
         }
+        if S::ECHOES
+            && let Some(object) = Glance::at_change(line)
+            && self.sink.knows(&object)
+        {
+            object.version.as_ref().clone_into(position);
+            return Ok(false);
+        }
         let Event { kind, mut object } =
-            Event::read(line, S::MANAGERS).map_err(|error| Failure::lost(&error))?;
+            serde_json::from_slice(line).map_err(|error| Failure::lost(&error))?;
+        let tree = object.object_mut();
         if kind == "ERROR" {
-            let body = serde_json::to_vec(&object).expect("a JSON value can always be written");
-            let code = object.get("code").and_then(Value::as_u64).unwrap_or(500);
+            let body = serde_json::to_vec(tree).expect("a JSON value can always be written");
+            let code = tree.get("code").and_then(Value::as_u64).unwrap_or(500);
             let code = u16::try_from(code)
                 .ok()
                 .and_then(|c| http::StatusCode::from_u16(c).ok());
@@ -470,7 +466,7 @@ impl<S: Sink> Watch<S> {
                 &body,
             ));
         }
-        if let Some(at) = object
+        if let Some(at) = tree
             .pointer("/metadata/resourceVersion")
             .and_then(Value::as_str)
         {
@@ -480,14 +476,8 @@ impl<S: Sink> Watch<S> {
             return Ok(true);
         }
         let partial = self.target.detail == Detail::Metadata;
-        name_kind(
-            &mut object,
-            &self.target.api_version(),
-            &self.target.kind,
-            partial,
-        );
+        name_kind(tree, &self.target.api_version(), &self.target.kind, partial);
         match kind.as_str() {
-            "ADDED" | "MODIFIED" if self.sink.knows(&object) => {}
             "ADDED" | "MODIFIED" => {
                 if let Some(item) = self.sink.decode_changed(object) {
                     self.sink.changed(item, read_at);

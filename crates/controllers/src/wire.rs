@@ -13,10 +13,10 @@ use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Metrics, Verb};
+use crate::transport::{ReplyBody, Transport};
 
 /// No reply we ask for is larger: a page of 500 objects of etcd's maximum of 1.5 MiB would be, but none in practice.
 const REPLY_MAX_BYTES: usize = 256 << 20;
@@ -116,9 +116,9 @@ impl Call {
         method: Method,
         uri: String,
         content: Content,
-        body: &Value,
+        body: &impl Serialize,
     ) -> Self {
-        let bytes = serde_json::to_vec(body).expect("a JSON value can always be written");
+        let bytes = serde_json::to_vec(body).expect("what we send can always be written");
         Self {
             method,
             body: Some((content, bytes.into())),
@@ -286,15 +286,19 @@ pub(crate) fn failure_of(code: StatusCode, retry_after: Option<Duration>, body: 
 /// The way to the API.
 #[derive(Clone)]
 pub(crate) struct Wire {
-    client: kube::Client,
+    transport: Transport,
     metrics: Arc<Metrics>,
     timeout: Duration,
 }
 
 impl Wire {
-    pub(crate) fn new(client: kube::Client, metrics: Arc<Metrics>, timeout: Duration) -> Self {
+    pub(crate) fn new(
+        transport: impl Into<Transport>,
+        metrics: Arc<Metrics>,
+        timeout: Duration,
+    ) -> Self {
         Self {
-            client,
+            transport: transport.into(),
             metrics,
             timeout,
         }
@@ -346,15 +350,12 @@ impl Wire {
     }
 
     /// Makes the request and returns the reply's body as it comes in; only the wait for its head is bounded.
-    pub(crate) async fn open(&self, call: Call) -> Result<Body, Failure> {
+    pub(crate) async fn open(&self, call: Call) -> Result<ReplyBody, Failure> {
         self.metrics.request(call.verb);
         let request = call.request()?;
         let head = tokio::time::timeout(self.timeout, async {
-            let response = self
-                .client
-                .send(request)
-                .await
-                .map_err(|e| Failure::lost(&e))?;
+            let response = self.transport.send(request).await;
+            let response = response.map_err(|error| Failure::lost(&*error))?;
             if response.status().is_success() {
                 return Ok(response.into_body());
             }
@@ -370,11 +371,8 @@ impl Wire {
     }
 
     async fn exchange(&self, request: Request<Body>) -> Result<(StatusCode, Bytes), Failure> {
-        let response = self
-            .client
-            .send(request)
-            .await
-            .map_err(|e| Failure::lost(&e))?;
+        let response = self.transport.send(request).await;
+        let response = response.map_err(|error| Failure::lost(&*error))?;
         if !response.status().is_success() {
             return Err(read_failure(response).await);
         }
@@ -387,7 +385,7 @@ impl Wire {
     }
 }
 
-async fn read_failure(response: Response<Body>) -> Failure {
+async fn read_failure(response: Response<ReplyBody>) -> Failure {
     let code = response.status();
     let retry_after = response
         .headers()

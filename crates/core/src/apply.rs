@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::json;
 use crate::key::{Gvk, Mapping, ObjectKey, ServiceAccountKey};
 use crate::realize::{ApiFailure, FailureKind, Index, Request};
-use crate::row::{Controller, Expressions, Row};
+use crate::row::{Controller, Expressions, Live, Row};
 
 /// What a stepper needs of its surroundings.
 pub(crate) struct Env<'a> {
@@ -172,7 +172,7 @@ fn is_about_block(failure: &ApiFailure) -> bool {
 
 /// Returns the row of the reply to a write of ours, as the shell read it if that tells enough.
 fn applied_row(
-    object: &Value,
+    object: &Live,
     row: Option<Arc<Row>>,
     expressions: &Expressions,
 ) -> Result<Arc<Row>> {

@@ -30,7 +30,7 @@ use crate::key::{BlueprintKind, Gvk, Mapping, ObjectKey, ServiceAccountKey, Temp
 use crate::model::{Blueprint, RunTemplate, Template};
 pub use crate::realization::Realization;
 use crate::recall::Recall;
-use crate::row::{Expressions, Row, RowState};
+use crate::row::{Expressions, Live, Row, RowState};
 
 /// The field manager of every write the core asks for.
 pub const FIELD_MANAGER: &str = "carto";
@@ -128,7 +128,7 @@ pub enum Request {
         /// Which.
         key: ObjectKey,
         /// The whole applied configuration.
-        object: Value,
+        object: Arc<Value>,
         /// Whether conflicts with other managers are overridden; only on objects we own.
         force: bool,
         /// Why, for metrics and for the count of repairs.
@@ -143,7 +143,7 @@ pub enum Request {
         /// In which namespace; `None` at cluster scope.
         namespace: Option<Arc<str>>,
         /// The object; it has a name.
-        object: Value,
+        object: Arc<Value>,
         /// As whom.
         account: ServiceAccountKey,
     },
@@ -205,11 +205,11 @@ pub enum Reply {
     /// To [`Request::List`].
     Objects(Vec<Value>),
     /// To [`Request::Apply`], [`Request::Create`] and [`Request::Patch`]: the object as the
-    /// server returned it, managed fields included. The shell has put the row of it into its
-    /// index before it resumes ([`Row::applied`]).
+    /// server returned it. The shell has put the row of it into its index before it resumes
+    /// ([`Row::applied`]).
     Applied {
         /// The object.
-        object: Value,
+        object: Live,
         /// Its row, where the shell read it for its index; saves reading it twice.
         row: Option<Arc<Row>>,
         /// Whether it did not exist before (HTTP 201).

@@ -12,6 +12,7 @@ mod extract;
 mod fields;
 mod found;
 mod labels;
+mod live;
 mod names;
 mod stamp;
 
@@ -25,6 +26,7 @@ pub use expressions::{Expression, Expressions};
 pub use fields::OwnedFields;
 pub use found::{ConditionRow, Evaluated, Json};
 pub use labels::Labels;
+pub use live::Live;
 pub use names::{Uid, Version};
 pub use stamp::StampDigest;
 

@@ -9,13 +9,15 @@ mod entry;
 mod extract;
 mod owns;
 mod scale;
+mod spell;
 mod validate;
 
 pub(crate) use entry::unix_seconds;
 pub use entry::{DecodeError, Manager, Managers, Operation, Owned, decode, encode};
 pub use extract::{extract, extract_entry};
-pub use owns::{applied_fields, owns};
+pub use owns::owns;
 pub use scale::{ScalePaths, from_scale, to_scale};
+pub use spell::{Written, WrittenEntry};
 pub use validate::{EntryError, validate};
 
 use serde_json::Value;

@@ -95,6 +95,11 @@ impl Template {
         steps.iter().map(Node::as_field).collect()
     }
 
+    /// Reports whether it is one pair of braces and nothing else.
+    pub(crate) fn is_single(&self) -> bool {
+        matches!(self.nodes.as_slice(), [Node::List(_)])
+    }
+
     /// Returns why it can never give a single result.
     pub(crate) fn defect(&self) -> Option<Defect> {
         let [Node::List(steps)] = self.nodes.as_slice() else {

@@ -183,6 +183,17 @@ impl Path {
         }
     }
 
+    /// Reports whether what the path gives may depend on the field at the end of a chain of fields; `false` is certain.
+    pub fn may_reach(&self, chain: &[&str]) -> bool {
+        let leads_there = |fields: &[&str]| fields.iter().zip(chain).all(|(a, b)| a == b);
+        match &self.plan {
+            Plan::Malformed(_) => false,
+            // A filter may begin at the root again, another pair of braces does.
+            Plan::Template(template) if !template.is_single() || self.text.contains('$') => true,
+            Plan::Fields(_) | Plan::Template(_) => leads_there(&self.leading_fields()),
+        }
+    }
+
     /// Evaluates the path.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use std::{
 
 use carto_actors::{Actor, Actors, ActorsError, Internal};
 use carto_apiserver::{ApiServer, UserInfo};
-use carto_controllers::{Config, Controllers, Hop};
+use carto_controllers::{Config, Controllers, Hop, Transport};
 use kube::Client;
 use tokio::{sync::broadcast, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -173,7 +173,8 @@ impl Home {
             self.actors = Some((task, stop));
         }
         if controllers {
-            let running = Controllers::start(self.client.clone(), Config::default()).await?;
+            let transport = Transport::new(self.api.service(UserInfo::admin()));
+            let running = Controllers::start(transport, Config::default()).await?;
             running.synced().await;
             self.controllers = Some(running);
         }

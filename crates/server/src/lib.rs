@@ -25,7 +25,7 @@ pub use carto_controllers::{
 pub use fetch::fetch;
 pub use home::{Home, HomeConfig, StartError};
 pub use install::Installation;
-pub use remote::{RemoteError, remote_client, start_controllers};
+pub use remote::{Remote, RemoteError, remote, remote_client, start_controllers};
 pub use replica::{Lease, Replica, ReplicaConfig, ReplicaError, Webhook};
 pub use schema_check::SchemaCheck;
 

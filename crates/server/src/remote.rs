@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use carto_controllers::{Config, Controllers, RunError};
+use carto_controllers::{Config, Controllers, RunError, Transport};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kube::{
@@ -31,9 +31,27 @@ pub enum RemoteError {
     Client(#[from] kube::Error),
 }
 
-/// A client for the API that `kubeconfig` names; without one as kubectl finds it: `KUBECONFIG`,
+/// The way to an API that somebody else runs.
+pub struct Remote {
+    /// For single requests.
+    pub client: Client,
+    /// For the controllers, over the same connections.
+    pub transport: Transport,
+}
+
+impl From<Client> for Remote {
+    fn from(client: Client) -> Self {
+        let transport = client.clone().into();
+        Self { client, transport }
+    }
+}
+
+/// The way to the API that `kubeconfig` names; without one as kubectl finds it: `KUBECONFIG`,
 /// `~/.kube/config`, the in-cluster configuration.
-pub async fn remote_client(kubeconfig: Option<&Path>) -> Result<Client, RemoteError> {
+///
+/// # Errors
+/// When there is no such kubeconfig, or it cannot be used.
+pub async fn remote(kubeconfig: Option<&Path>) -> Result<Remote, RemoteError> {
     let config = match kubeconfig {
         Some(path) => {
             let failed = |source| RemoteError::Kubeconfig {
@@ -47,15 +65,15 @@ pub async fn remote_client(kubeconfig: Option<&Path>) -> Result<Client, RemoteEr
         }
         None => kube::Config::infer().await?,
     };
-    Ok(client_of(config)?)
+    Ok(remote_of(config)?)
 }
 
-/// The client of [`Client::try_from`], but one whose requests leave at once: kube's holds the first request of a new
+/// A client like that of [`Client::try_from`], but one whose requests leave at once: kube's holds the first request of a new
 /// connection back until the end of the TLS handshake is acknowledged (Nagle's algorithm), which takes a server 40 ms.
 /// A proxy is left to kube.
-fn client_of(config: kube::Config) -> Result<Client, kube::Error> {
+fn remote_of(config: kube::Config) -> Result<Remote, kube::Error> {
     if config.proxy_url.is_some() {
-        return Client::try_from(config);
+        return Ok(Client::try_from(config)?.into());
     }
     let mut http = HttpConnector::new();
     http.enforce_http(false);
@@ -74,13 +92,24 @@ fn client_of(config: kube::Config) -> Result<Client, kube::Error> {
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
         .service(requests);
-    Ok(Client::new(service, config.default_namespace))
+    Ok(Remote {
+        transport: Transport::new(service.clone()),
+        client: Client::new(service, config.default_namespace),
+    })
 }
 
-/// Starts the controllers on `client`.
+/// A client for the API that `kubeconfig` names, found as [`remote`] does.
+///
+/// # Errors
+/// As [`remote`].
+pub async fn remote_client(kubeconfig: Option<&Path>) -> Result<Client, RemoteError> {
+    Ok(remote(kubeconfig).await?.client)
+}
+
+/// Starts the controllers.
 ///
 /// # Errors
 /// When the API does not know who asks.
-pub async fn start_controllers(client: Client) -> Result<Controllers, RunError> {
-    Controllers::start(client, Config::default()).await
+pub async fn start_controllers(transport: impl Into<Transport>) -> Result<Controllers, RunError> {
+    Controllers::start(transport, Config::default()).await
 }

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carto_controllers::{Config, Controllers, LeaderElection, RunError};
-use kube::Client;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{probes::Probes, serving, webhook};
+use crate::{probes::Probes, remote::Remote, serving, webhook};
 
 /// How one replica is run.
 #[derive(Debug, Clone, Default)]
@@ -77,7 +76,8 @@ impl Replica {
     ///
     /// # Errors
     /// When a port is taken, or the API does not know who asks.
-    pub async fn start(client: Client, config: ReplicaConfig) -> Result<Self, ReplicaError> {
+    pub async fn start(remote: Remote, config: ReplicaConfig) -> Result<Self, ReplicaError> {
+        let Remote { client, transport } = remote;
         let ReplicaConfig {
             concurrency,
             lease,
@@ -92,7 +92,7 @@ impl Replica {
             leader_election: lease.map(election),
             ..defaults
         };
-        let controllers = Arc::new(Controllers::start(client.clone(), config).await?);
+        let controllers = Arc::new(Controllers::start(transport, config).await?);
         let address = |listener: &TcpListener| listener.local_addr().ok();
         let mut replica = Self {
             probes: probes.as_ref().and_then(address),

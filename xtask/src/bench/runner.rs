@@ -121,8 +121,8 @@ impl Apart {
     reason = "the answers are the product of this process"
 )]
 pub(super) async fn serve(kubeconfig: &Path) -> anyhow::Result<()> {
-    let client = carto_server::remote_client(Some(kubeconfig)).await?;
-    let controllers = carto_server::start_controllers(client).await?;
+    let remote = carto_server::remote(Some(kubeconfig)).await?;
+    let controllers = carto_server::start_controllers(remote.transport).await?;
     controllers.synced().await;
     let runner = Runner::Here(controllers);
     let mut lines = BufReader::new(tokio::io::stdin()).lines();

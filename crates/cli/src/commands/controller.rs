@@ -114,13 +114,13 @@ pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
     };
     runtime()?.block_on(async {
         let signals = interrupted();
-        let client = carto_server::remote_client(kubeconfig.as_deref())
+        let remote = carto_server::remote(kubeconfig.as_deref())
             .await
             .map_err(|error| {
                 CommandError::config(error.to_string())
                     .hint("name a kubeconfig with --kubeconfig FILE or KUBECONFIG")
             })?;
-        let replica = Replica::start(client, config).await.map_err(not_started)?;
+        let replica = Replica::start(remote, config).await.map_err(not_started)?;
         tokio::pin!(signals);
         tokio::select! {
             () = replica.synced() => {}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use carto_core::key::{Gvk, Mapping, ObjectKey, ServiceAccountKey};
 use carto_core::realize::{ApiFailure, FailureKind, Purpose, Reply, Request};
-use carto_core::row::{Expressions, Row};
+use carto_core::row::{Expressions, Live, Row};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -53,7 +53,7 @@ impl Executor {
                     content: Content::Apply,
                 };
                 let reply = self
-                    .write(turn, &key, &query, write, &object, account, notes)
+                    .write(turn, &key, &query, write, &*object, account, notes)
                     .await;
                 if reply.is_ok() && purpose == Purpose::Repair {
                     self.index.repaired(&key, Instant::now());
@@ -90,7 +90,7 @@ impl Executor {
                     method: Method::POST,
                     content: Content::Json,
                 };
-                self.write(turn, &key, &[MANAGER], write, &object, account, notes)
+                self.write(turn, &key, &[MANAGER], write, &*object, account, notes)
                     .await
             }
             Request::Delete { key, uid, account } => {
@@ -133,8 +133,8 @@ impl Executor {
         let uri = path_of(&mapping, key).done();
         let call = Call::get(Verb::Get, uri).acting_as(identity(account));
         let (_, object) = self.send(&key.gvk, call, notes).await?;
-        self.write_through(&turn.key, &key.gvk, &object, Row::extract);
-        Ok(Reply::Object(object))
+        self.write_through(&turn.key, &key.gvk, &object, Row::read);
+        Ok(Reply::Object(object.whole()))
     }
 
     async fn list(
@@ -154,13 +154,17 @@ impl Executor {
             .collect();
         let uri = path.query(&[("labelSelector", &selector.join(","))]);
         let call = Call::get(Verb::List, uri).acting_as(identity(account));
-        let (_, mut list) = self.send(gvk, call, notes).await?;
+        let (_, list) = self.send(gvk, call, notes).await?;
+        let mut list = list.into_object();
         let items = match list.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => items,
             _ => Vec::new(),
         };
-        let items = items.into_iter().map(|item| with_kind(item, gvk)).collect();
-        Ok(Reply::Objects(items))
+        let with_kind = |mut item| {
+            name_kind(&mut item, gvk);
+            item
+        };
+        Ok(Reply::Objects(items.into_iter().map(with_kind).collect()))
     }
 
     #[expect(
@@ -228,11 +232,12 @@ impl Executor {
         let call = Call::with_body(Verb::Delete, Method::DELETE, uri, Content::Json, &options)
             .acting_as(identity(account));
         let (_, reply) = self.send(&key.gvk, call, notes).await?;
-        let gone = reply.get("kind").and_then(Value::as_str) == Some("Status");
+        let kind = reply.object().get("kind").and_then(Value::as_str);
+        let gone = kind == Some("Status");
         if gone {
             self.index.deleted_through(&turn.key, key, uid);
         } else {
-            self.write_through(&turn.key, &key.gvk, &reply, Row::extract);
+            self.write_through(&turn.key, &key.gvk, &reply, Row::read);
         }
         Ok(Reply::Deleted { gone })
     }
@@ -243,10 +248,13 @@ impl Executor {
         gvk: &Gvk,
         call: Call,
         notes: &mut Notes,
-    ) -> Result<(StatusCode, Value), Failed> {
+    ) -> Result<(StatusCode, Live), Failed> {
         let failure = match self.wire.call_with_code(call).await {
-            Ok((code, body)) => match serde_json::from_slice(&body) {
-                Ok(object) => return Ok((code, with_kind(object, gvk))),
+            Ok((code, body)) => match serde_json::from_slice::<Live>(&body) {
+                Ok(mut object) => {
+                    name_kind(object.object_mut(), gvk);
+                    return Ok((code, object));
+                }
                 Err(error) => Failure::lost(&error),
             },
             Err(failure) => failure,
@@ -264,8 +272,8 @@ impl Executor {
         &self,
         key: &Key,
         gvk: &Gvk,
-        object: &Value,
-        read: fn(&Value, &Expressions) -> Option<Row>,
+        object: &Live,
+        read: fn(&Live, &Expressions) -> Option<Row>,
     ) -> Option<Arc<Row>> {
         let expressions = self.index.expressions(gvk)?;
         let row = read(object, &expressions)?;
@@ -298,14 +306,13 @@ fn path_of(mapping: &Mapping, key: &ObjectKey) -> Path {
 }
 
 /// Items of lists of built-in kinds do not say what they are.
-fn with_kind(mut object: Value, gvk: &Gvk) -> Value {
-    if let Value::Object(map) = &mut object
+fn name_kind(object: &mut Value, gvk: &Gvk) {
+    if let Value::Object(map) = object
         && !map.contains_key("kind")
     {
         map.insert("apiVersion".to_owned(), gvk.api_version().into());
         map.insert("kind".to_owned(), (*gvk.kind).into());
     }
-    object
 }
 
 fn no_match(gvk: &Gvk, unmapped: Unmapped, notes: &mut Notes) -> Failed {

@@ -133,10 +133,9 @@ async fn start(script: Script) -> (Controllers, Api) {
             asked: 0,
         })
     });
-    let starting =
-        tokio::spawn(
-            async move { Controllers::start_with(client, Config::default(), begin).await },
-        );
+    let starting = tokio::spawn(async move {
+        Controllers::start_with(client.into(), Config::default(), begin).await
+    });
     let mut api = Api {
         fake,
         streams: Vec::new(),
@@ -183,7 +182,7 @@ fn observe() -> Step {
 fn apply() -> Step {
     Step::Do(Request::Apply {
         key: object_key(),
-        object: json!({"apiVersion": "v1", "kind": "ConfigMap"}),
+        object: json!({"apiVersion": "v1", "kind": "ConfigMap"}).into(),
         force: false,
         purpose: Purpose::Create,
         account: ServiceAccountKey::new("team", "builder"),

@@ -15,6 +15,7 @@ use super::shelf::{Name, Put, Shelf, Versioned};
 use super::{Flavor, Index, Inner, Wakes, blueprint_kind, on_template};
 use crate::key::{Key, Kind};
 use crate::queue::{Cause, Mark};
+use crate::watch::Glance;
 
 /// One of our eleven kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -609,7 +610,7 @@ impl Index {
     }
 
     /// Whether the object is there at this very version.
-    pub(crate) fn knows_own(&self, own: Own, object: &Value) -> bool {
+    pub(crate) fn knows_own(&self, own: Own, object: &Glance<'_>) -> bool {
         let inner = self.read();
         let shelf = inner.own.shelves.get(&own);
         shelf.is_some_and(|shelf| shelf.has(object).is_some())

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use carto_core::key::{Gvk, ObjectKey};
 use carto_core::realize::Dependency;
 use carto_core::row::{Expressions, Row, RowState, Uid, Version};
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::shelf::{Name, Put, Shelf, Versioned};
 use super::{Index, Inner, Wakes};
 use crate::key::{Key, Kind};
 use crate::queue::{Cause, Mark};
+use crate::watch::Glance;
 
 impl Versioned for Arc<Row> {
     fn version(&self) -> Version {
@@ -357,7 +357,7 @@ impl Index {
     }
 
     /// Whether the row of this very version is there, with all that rows of the kind are read with.
-    pub(crate) fn knows_row(&self, gvk: &Gvk, object: &Value) -> bool {
+    pub(crate) fn knows_row(&self, gvk: &Gvk, object: &Glance<'_>) -> bool {
         let inner = self.read();
         inner.rows.stores.get(gvk).is_some_and(|store| {
             store

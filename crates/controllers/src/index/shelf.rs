@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use carto_core::row::{Uid, Version};
-use serde_json::Value;
+
+use crate::watch::Glance;
 
 /// Namespace (empty at cluster scope) and name.
 pub(crate) type Name = (Arc<str>, Arc<str>);
@@ -76,16 +77,14 @@ impl<V: Versioned> Shelf<V> {
     }
 
     /// What is there of an object, if it is at the version of this one.
-    pub(crate) fn has(&self, object: &Value) -> Option<&V> {
-        let metadata = object.get("metadata")?;
-        let text = |key: &str| metadata.get(key).and_then(Value::as_str);
+    pub(crate) fn has(&self, object: &Glance<'_>) -> Option<&V> {
         let name: Name = (
-            text("namespace").unwrap_or_default().into(),
-            text("name")?.into(),
+            object.namespace.as_ref().into(),
+            object.name.as_ref().into(),
         );
         let held = self.get(&name)?;
-        let same = held.uid() == Uid::new(text("uid")?)
-            && held.version() == Version::new(text("resourceVersion")?);
+        let same =
+            held.uid() == Uid::new(&object.uid) && held.version() == Version::new(&object.version);
         same.then_some(held)
     }
 
@@ -221,9 +220,12 @@ mod tests {
         let mut shelf = Shelf::default();
         shelf.put(name("a"), Thing("u", "9"));
         let has = |uid: &str, version: &str, named: &str| {
-            let object = serde_json::json!({"metadata": {
-                "namespace": "ns", "name": named, "uid": uid, "resourceVersion": version,
-            }});
+            let object = Glance {
+                namespace: "ns".into(),
+                name: named.into(),
+                uid: uid.into(),
+                version: version.into(),
+            };
             shelf.has(&object).is_some()
         };
         assert!(has("u", "9", "a"));
@@ -231,7 +233,7 @@ mod tests {
         assert!(!has("u", "8", "a"), "an older one");
         assert!(!has("v", "9", "a"), "another object of this name");
         assert!(!has("u", "9", "b"), "another name");
-        assert!(shelf.has(&serde_json::json!({"kind": "Status"})).is_none());
+        assert!(shelf.has(&Glance::default()).is_none());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::json;
 mod memory;
 
 use super::*;
+use crate::watch::Glance;
 
 fn index() -> Index {
     Index::new(Arc::new(Queue::new(1000)))
@@ -203,7 +204,12 @@ async fn a_reply_is_visible_at_once_and_its_echo_wakes_nobody() {
 #[tokio::test(start_paused = true)]
 async fn the_echo_of_a_reply_is_known_unless_it_tells_more() {
     let index = two_workloads().await;
-    let echo = |version: &str| json!({"metadata": {"namespace": "team", "name": "one", "uid": "uid-one", "resourceVersion": version}});
+    let echo = |version: &'static str| Glance {
+        namespace: "team".into(),
+        name: "one".into(),
+        uid: "uid-one".into(),
+        version: version.into(),
+    };
     index.written_through(&key("b"), row("one", 5, "b"));
     assert!(index.knows_row(&gvk(), &echo("5")));
     assert!(!index.knows_row(&gvk(), &echo("6")));

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use carto_core::row::Live;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 
 /// One page.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Page<T> {
 /// Reads a page; `decode` makes of each object what is kept of it.
 pub(super) fn read<T>(
     body: &[u8],
-    decode: impl FnMut(Value) -> Option<T>,
+    decode: impl FnMut(Live) -> Option<T>,
 ) -> Result<Page<T>, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let page = PageSeed { decode }.deserialize(&mut reader)?;
@@ -38,7 +38,7 @@ struct PageSeed<F> {
     decode: F,
 }
 
-impl<'de, T, F: FnMut(Value) -> Option<T>> DeserializeSeed<'de> for PageSeed<F> {
+impl<'de, T, F: FnMut(Live) -> Option<T>> DeserializeSeed<'de> for PageSeed<F> {
     type Value = Page<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Page<T>, D::Error> {
@@ -46,7 +46,7 @@ impl<'de, T, F: FnMut(Value) -> Option<T>> DeserializeSeed<'de> for PageSeed<F> 
     }
 }
 
-impl<'de, T, F: FnMut(Value) -> Option<T>> Visitor<'de> for PageSeed<F> {
+impl<'de, T, F: FnMut(Live) -> Option<T>> Visitor<'de> for PageSeed<F> {
     type Value = Page<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,7 +84,7 @@ struct ItemsSeed<'a, T, F> {
     items: &'a mut Vec<T>,
 }
 
-impl<'de, T, F: FnMut(Value) -> Option<T>> DeserializeSeed<'de> for ItemsSeed<'_, T, F> {
+impl<'de, T, F: FnMut(Live) -> Option<T>> DeserializeSeed<'de> for ItemsSeed<'_, T, F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -93,7 +93,7 @@ impl<'de, T, F: FnMut(Value) -> Option<T>> DeserializeSeed<'de> for ItemsSeed<'_
     }
 }
 
-impl<'de, T, F: FnMut(Value) -> Option<T>> Visitor<'de> for ItemsSeed<'_, T, F> {
+impl<'de, T, F: FnMut(Live) -> Option<T>> Visitor<'de> for ItemsSeed<'_, T, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,7 +109,7 @@ impl<'de, T, F: FnMut(Value) -> Option<T>> Visitor<'de> for ItemsSeed<'_, T, F> 
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(object) = seq.next_element::<Value>()? {
+        while let Some(object) = seq.next_element::<Live>()? {
             self.items.extend((self.decode)(object));
         }
         Ok(())
@@ -122,7 +122,7 @@ mod tests {
 
     fn names(body: &str) -> Page<String> {
         read(body.as_bytes(), |object| {
-            Some(object["metadata"]["name"].as_str()?.to_owned())
+            Some(object.object()["metadata"]["name"].as_str()?.to_owned())
         })
         .unwrap()
     }

@@ -42,13 +42,21 @@ impl Diary {
 impl Sink for Diary {
     type Item = String;
 
-    fn knows(&self, object: &Value) -> bool {
+    const ECHOES: bool = true;
+
+    fn knows(&self, object: &Glance<'_>) -> bool {
         let known = self.known.lock().unwrap();
-        known.is_some() && *known == self.decode(object.clone())
+        *known == Some(format!("{}@{}", object.name, object.version))
     }
 
-    fn decode(&self, object: Value) -> Option<String> {
-        let text = |pointer: &str| object.pointer(pointer)?.as_str().map(str::to_owned);
+    fn decode(&self, object: Live) -> Option<String> {
+        let text = |pointer: &str| {
+            object
+                .object()
+                .pointer(pointer)?
+                .as_str()
+                .map(str::to_owned)
+        };
         Some(format!(
             "{}@{}",
             text("/metadata/name")?,

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use carto_core::key::Gvk;
 use carto_core::realize::Dependency;
-use carto_core::row::Row;
-use serde_json::Value;
+use carto_core::row::{Live, Row};
 use tokio::time::Instant;
 
 use super::Watches;
 use crate::index::shelf::Name;
 use crate::index::{Binding, Bindings, Flavor, Meta, Own, OwnObject, Registry};
-use crate::watch::Sink;
+use crate::watch::{Glance, Sink};
 use crate::wire::Detail;
 
 /// One of our own kinds.
@@ -23,17 +22,19 @@ pub(super) struct OwnSink {
 impl Sink for OwnSink {
     type Item = OwnObject;
 
-    fn knows(&self, object: &Value) -> bool {
+    const ECHOES: bool = true;
+
+    fn knows(&self, object: &Glance<'_>) -> bool {
         self.watches.index.knows_own(self.own, object)
     }
 
-    fn decode_changed(&self, object: Value) -> Option<OwnObject> {
-        let object = OwnObject::read_changed(self.own, object)?;
+    fn decode_changed(&self, object: Live) -> Option<OwnObject> {
+        let object = OwnObject::read_changed(self.own, object.into_object())?;
         Some(self.watches.index.share_own(object))
     }
 
-    fn decode(&self, object: Value) -> Option<OwnObject> {
-        let object = OwnObject::read(self.own, object)?;
+    fn decode(&self, object: Live) -> Option<OwnObject> {
+        let object = OwnObject::read(self.own, object.into_object())?;
         Some(self.watches.index.share_own(object))
     }
 
@@ -68,18 +69,18 @@ pub(super) struct RowSink {
 impl Sink for RowSink {
     type Item = Row;
 
-    const MANAGERS: bool = true;
+    const ECHOES: bool = true;
 
-    fn knows(&self, object: &Value) -> bool {
+    fn knows(&self, object: &Glance<'_>) -> bool {
         self.watches.index.knows_row(&self.gvk, object)
     }
 
-    fn decode(&self, object: Value) -> Option<Row> {
+    fn decode(&self, object: Live) -> Option<Row> {
         let row = if super::detail_of(&self.gvk) == Detail::Metadata {
-            Row::extract_metadata(&object)?
+            Row::read_metadata(&object)?
         } else {
             let expressions = self.watches.index.expressions(&self.gvk);
-            Row::extract(&object, &expressions.unwrap_or_default())?
+            Row::read(&object, &expressions.unwrap_or_default())?
         };
         // Here and not in the index: the rows of a whole list wait until its last page.
         Some(self.watches.index.share_row(row))
@@ -131,8 +132,8 @@ impl RegistrySink {
 impl Sink for RegistrySink {
     type Item = Meta;
 
-    fn decode(&self, object: Value) -> Option<Meta> {
-        Meta::read(&object)
+    fn decode(&self, object: Live) -> Option<Meta> {
+        Meta::read(object.object())
     }
 
     fn list_begins(&self) -> u64 {
@@ -166,8 +167,8 @@ pub(super) struct BindingSink {
 impl Sink for BindingSink {
     type Item = Binding;
 
-    fn decode(&self, object: Value) -> Option<Binding> {
-        Binding::read(&object)
+    fn decode(&self, object: Live) -> Option<Binding> {
+        Binding::read(object.object())
     }
 
     fn list_begins(&self) -> u64 {
@@ -211,8 +212,8 @@ impl SelectionSink {
 impl Sink for SelectionSink {
     type Item = Meta;
 
-    fn decode(&self, object: Value) -> Option<Meta> {
-        Meta::read(&object)
+    fn decode(&self, object: Live) -> Option<Meta> {
+        Meta::read(object.object())
     }
 
     fn list_begins(&self) -> u64 {

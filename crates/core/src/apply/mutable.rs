@@ -16,7 +16,7 @@ use crate::json;
 use crate::key::{Gvk, Mapping, ObjectKey};
 use crate::realize::{ApiFailure, FailureKind, Purpose, Reply, Request, Watch};
 use crate::row::{Expressions, Row, RowState};
-use crate::stamp::identity::{Sealed, clear_block, seal_mutable, unscope};
+use crate::stamp::identity::{Sealed, seal_mutable};
 
 /// How often an apply is tried in one pass before its failure counts.
 const MAX_ATTEMPTS: u8 = 3;
@@ -108,8 +108,9 @@ impl Mutable {
                 self.apply(env, Purpose::Create, false)
             }
             (State::TakingOver, Some(Reply::Applied { object, .. })) => {
-                self.before = Some(Arc::new(self.row(&object)?));
-                self.live = Some(object);
+                let row = Row::read(&object, &self.expressions).ok_or_else(odd_object)?;
+                self.before = Some(Arc::new(row));
+                self.live = None;
                 self.apply(env, Purpose::Adopt, true)
             }
             (
@@ -132,7 +133,7 @@ impl Mutable {
 
     fn observed(&mut self, env: &Env<'_>, mapping: Mapping, watch: Watch) -> Next {
         if !mapping.namespaced {
-            unscope(&mut self.sealed.object, env.account);
+            self.sealed.unscope(env.account);
         }
         self.mapping = Some(mapping);
         match watch {
@@ -243,7 +244,7 @@ impl Mutable {
         };
         if is_about_block(&failure) && !self.unblocked {
             self.unblocked = true;
-            clear_block(&mut self.sealed.object);
+            self.sealed.clear_block();
             return self.apply(
                 env,
                 purpose,
@@ -308,7 +309,7 @@ impl Mutable {
         self.state = State::Applying { purpose, force };
         Ok(Progress::Ask(Request::Apply {
             key: self.key(),
-            object: self.sealed.object.clone(),
+            object: Arc::clone(&self.sealed.object),
             force,
             purpose,
             account: env.account.clone(),

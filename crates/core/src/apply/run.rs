@@ -14,7 +14,7 @@ use crate::json;
 use crate::key::{Gvk, Mapping, ObjectKey};
 use crate::realize::{ApiFailure, FailureKind, Reply, Request, Watch};
 use crate::row::{Expressions, Row};
-use crate::stamp::identity::{Sealed, clear_block, seal_run, unscope};
+use crate::stamp::identity::{Sealed, seal_run};
 use crate::words::{LABEL_PREFIX, STAMP_DIGEST};
 
 /// What makes up the purpose of a run.
@@ -127,7 +127,7 @@ impl Run {
 
     fn observed(&mut self, env: &Env<'_>, mapping: Mapping, watch: &Watch) -> Next {
         if !mapping.namespaced {
-            unscope(&mut self.sealed.object, env.account);
+            self.sealed.unscope(env.account);
         }
         self.mapping = Some(mapping);
         let rows = self.family(env.index.rows_of(env.owner_uid));
@@ -227,19 +227,19 @@ impl Run {
     /// Takes the candidate, marked or not: an account that may not patch costs a comparison in
     /// every pass, never a second run.
     fn marked(&mut self, reply: Option<Reply>) -> Next {
-        let object = match (reply, self.candidate.take()) {
-            (Some(Reply::Applied { object, .. }), _) => object,
-            (_, Some(candidate)) => candidate,
-            (_, None) => return Err(odd_object()),
+        let row = match (reply, self.candidate.take()) {
+            (Some(Reply::Applied { object, .. }), _) => Row::read(&object, &self.expressions),
+            (_, Some(candidate)) => Row::extract(&candidate, &self.expressions),
+            (_, None) => None,
         };
-        let row = Row::extract(&object, &self.expressions).ok_or_else(odd_object)?;
+        let row = row.ok_or_else(odd_object)?;
         Ok(self.done(Arc::new(row), Change::None))
     }
 
     fn refused(&mut self, env: &Env<'_>, failure: ApiFailure) -> Next {
         if is_about_block(&failure) && !self.unblocked {
             self.unblocked = true;
-            clear_block(&mut self.sealed.object);
+            self.sealed.clear_block();
             return Ok(self.create(env));
         }
         if failure.kind == FailureKind::AlreadyExists {
@@ -291,7 +291,7 @@ impl Run {
         Progress::Ask(Request::Create {
             gvk: self.gvk.clone(),
             namespace: namespaced.then(|| self.namespace.as_str().into()),
-            object: self.sealed.object.clone(),
+            object: Arc::clone(&self.sealed.object),
             account: env.account.clone(),
         })
     }

@@ -238,7 +238,7 @@ impl Memory {
             after: Some(after.clone()),
         });
         Reply::Applied {
-            object: after,
+            object: after.into(),
             row: None,
             created,
         }

@@ -72,6 +72,16 @@ impl Expressions {
         self.0.iter().map(|one| &one.expression)
     }
 
+    /// Reports whether one of them may look at `metadata.managedFields`.
+    pub(super) fn see_managers(&self) -> bool {
+        let may = |one: &Compiled| {
+            one.path
+                .as_ref()
+                .is_some_and(|path| path.may_reach(&["metadata", "managedFields"]))
+        };
+        self.0.iter().any(may)
+    }
+
     pub(super) fn position(&self, one: &Expression) -> Option<usize> {
         self.0
             .binary_search_by(|each| each.expression.cmp(one))

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use carto_merge::managed::Written;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::expressions::Compiled;
 use super::{
-    ConditionRow, Controller, Evaluated, Expression, Expressions, Json, Labels, OwnedFields, Row,
-    StampDigest, Uid, Version,
+    ConditionRow, Controller, Evaluated, Expression, Expressions, Json, Labels, Live, OwnedFields,
+    Row, StampDigest, Uid, Version,
 };
 use crate::condition;
 use crate::digest;
@@ -23,23 +24,50 @@ pub(crate) const LEGACY_MANAGER: &str = "cartographer";
 impl Row {
     /// Reads the row of a live object; `None` when it has no kind, name or uid.
     ///
-    /// Cost: one walk per expression; nothing of the tree is kept but the values the expressions
-    /// give, and the owned fields as text.
+    /// Cost: one walk per expression and one over the fields we own; nothing of the tree is kept but the values the
+    /// expressions give, and the owned fields as text.
+    pub fn read(live: &Live, expressions: &Expressions) -> Option<Self> {
+        let whole = expressions.see_managers().then(|| live.whole());
+        let object = whole.as_ref().unwrap_or(live.object());
+        Self::of(object, live.managed(), expressions)
+    }
+
+    /// Reads what metadata alone tells, as for kinds that are watched by metadata only.
+    pub fn read_metadata(live: &Live) -> Option<Self> {
+        Self::of_metadata(live.object(), live.managed())
+    }
+
+    /// Reads the row of the reply to an apply or create of ours: what is owned now is all that the
+    /// server records of it.
+    pub fn applied(live: &Live, expressions: &Expressions) -> Option<Self> {
+        let mut row = Self::read(live, expressions)?;
+        row.settled.clone_from(&row.owned);
+        Some(row)
+    }
+
+    /// As [`Row::read`], from a tree of the whole object.
     pub fn extract(object: &Value, expressions: &Expressions) -> Option<Self> {
-        let results = expressions
+        Self::of(object, &managed_text(object), expressions)
+    }
+
+    /// As [`Row::read_metadata`], from a tree of the whole object.
+    pub fn extract_metadata(object: &Value) -> Option<Self> {
+        Self::of_metadata(object, &managed_text(object))
+    }
+
+    fn of(object: &Value, managed: &str, expressions: &Expressions) -> Option<Self> {
+        let mut row = Self::of_metadata(object, managed)?;
+        row.has_values = true;
+        row.expressions = expressions.clone();
+        row.results = expressions
             .0
             .iter()
             .map(|one| evaluate(object, one))
             .collect();
-        let mut row = Self::extract_metadata(object)?;
-        row.has_values = true;
-        row.expressions = expressions.clone();
-        row.results = results;
         Some(row)
     }
 
-    /// Reads what metadata alone tells, as for kinds that are watched by metadata only.
-    pub fn extract_metadata(object: &Value) -> Option<Self> {
+    fn of_metadata(object: &Value, managed: &str) -> Option<Self> {
         let metadata = object.get("metadata")?;
         let uid = json::text(metadata, &["uid"]).filter(|uid| !uid.is_empty())?;
         let version = json::text(metadata, &["resourceVersion"]);
@@ -47,8 +75,9 @@ impl Row {
             json::text(metadata, &["creationTimestamp"]).and_then(|text| text.parse().ok());
         let controller = controller(metadata);
         let controller_uid = controller.as_ref().map(|controller| &*controller.uid);
+        let managed = Written::read(managed);
         Some(Self {
-            owned: OwnedFields::read(object, controller_uid),
+            owned: OwnedFields::read(&managed, object, controller_uid),
             key: ObjectKey::of(object)?,
             uid: Uid::new(uid),
             resource_version: Version::new(version.unwrap_or_default()),
@@ -63,19 +92,16 @@ impl Row {
             stamp_digest: digest::carried(object).map(StampDigest::read),
             settled: None,
             has_values: false,
-            legacy: is_legacy(metadata) && digest::carried(object).is_none(),
+            legacy: is_legacy(&managed) && digest::carried(object).is_none(),
             expressions: Expressions::default(),
             results: Box::default(),
         })
     }
+}
 
-    /// Reads the row of the reply to an apply or create of ours: what is owned now is all that the
-    /// server records of it.
-    pub fn applied(object: &Value, expressions: &Expressions) -> Option<Self> {
-        let mut row = Self::extract(object, expressions)?;
-        row.settled.clone_from(&row.owned);
-        Some(row)
-    }
+fn managed_text(object: &Value) -> String {
+    let managed = json::at(object, &["metadata", "managedFields"]);
+    managed.map(Value::to_string).unwrap_or_default()
 }
 
 fn evaluate(object: &Value, one: &Compiled) -> Evaluated {
@@ -112,13 +138,10 @@ fn controller(metadata: &Value) -> Option<Controller> {
     })
 }
 
-fn is_legacy(metadata: &Value) -> bool {
-    let entries = json::list(metadata, &["managedFields"]);
+fn is_legacy(managed: &Written<'_>) -> bool {
     let by = |manager: &str, operation: &str| {
-        entries.iter().any(|entry| {
-            json::text(entry, &["manager"]) == Some(manager)
-                && json::text(entry, &["operation"]) == Some(operation)
-                && json::text(entry, &["subresource"]).is_none()
+        managed.entries().iter().any(|entry| {
+            entry.manager == manager && entry.operation == operation && entry.subresource.is_empty()
         })
     };
     by(LEGACY_MANAGER, "Update") && !by(FIELD_MANAGER, "Apply")

@@ -780,7 +780,7 @@ impl State {
         };
         let row = self.write_through(key, &object, heard);
         Ok(Reply::Applied {
-            object,
+            object: object.into(),
             row,
             created: live.is_none(),
         })
@@ -832,7 +832,7 @@ impl State {
         if !heard || !synced {
             return None;
         }
-        let row = Arc::new(Row::applied(object, &expressions)?);
+        let row = Arc::new(Row::applied(&object.clone().into(), &expressions)?);
         self.rows.insert(key.clone(), Arc::clone(&row));
         Some(row)
     }
@@ -857,7 +857,7 @@ impl State {
             .expect("stored one line before");
         let row = self.write_through(key, &object, heard);
         Ok(Reply::Applied {
-            object,
+            object: object.into(),
             row,
             created: true,
         })
@@ -887,7 +887,7 @@ impl State {
         let object = self.store(key, Some(&live), object);
         let row = self.write_through(key, &object, heard);
         Ok(Reply::Applied {
-            object,
+            object: object.into(),
             row,
             created: false,
         })
