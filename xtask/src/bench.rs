@@ -74,9 +74,13 @@ pub(crate) fn run(bench: Bench) -> anyhow::Result<()> {
     if cfg!(debug_assertions) {
         return run_in_release();
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = if matches!(bench, Bench::Controllers { .. }) {
+        carto_server::remote_runtime()?
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?
+    };
     runtime.block_on(async {
         match bench {
             Bench::Hop(args) => hop::run(args).await,

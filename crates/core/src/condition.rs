@@ -5,8 +5,10 @@
 //! that the schema forbids in a reason are replaced, and messages are cut at the schema's limit,
 //! so that no status write is refused.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::json;
 use crate::words::{condition_type, reason};
@@ -103,13 +105,13 @@ pub(crate) fn write(condition: Condition, previous: &[Value], now: &str) -> Valu
         .filter(|old| json::text(old, &["status"]) == Some(status))
         .and_then(|old| json::text(old, &["lastTransitionTime"]))
         .unwrap_or(now);
-    json!({
-        "type": condition.kind,
-        "status": status,
-        "reason": valid_reason(&condition.reason),
-        "message": cut(&condition.message, MAX_MESSAGE),
-        "lastTransitionTime": since,
-    })
+    json::object([
+        ("type", condition.kind.into()),
+        ("status", status.into()),
+        ("reason", valid_reason(&condition.reason).into()),
+        ("message", cut(&condition.message, MAX_MESSAGE).into()),
+        ("lastTransitionTime", since.into()),
+    ])
 }
 
 /// Finds the first condition of that type in a list of JSON conditions.
@@ -124,8 +126,15 @@ pub(crate) fn timestamp(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn valid_reason(text: &str) -> String {
+fn valid_reason(text: &str) -> Cow<'_, str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ',' | ':');
+    let is_valid = text.len() <= MAX_REASON
+        && text.chars().all(allowed)
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !text.ends_with([',', ':']);
+    if is_valid {
+        return text.into();
+    }
     let mut out: String = text
         .chars()
         .map(|c| if allowed(c) { c } else { '_' })
@@ -135,9 +144,9 @@ fn valid_reason(text: &str) -> String {
         .trim_start_matches(|c: char| !c.is_ascii_alphabetic())
         .trim_end_matches([',', ':']);
     if trimmed.is_empty() {
-        reason::UNKNOWN.to_owned()
+        reason::UNKNOWN.into()
     } else {
-        trimmed.to_owned()
+        trimmed.to_owned().into()
     }
 }
 

@@ -127,7 +127,7 @@ pub(crate) fn of_resource<'a>(
     }
     scope
         .with_owned("params", Value::Object(params))
-        .with_owned("labels", Value::Object(labels.clone()))
+        .with_owned("labels", labels.shared())
 }
 
 /// Builds what a run template sees.

@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 use serde_json::{Map, Number, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::hex;
 use crate::json;
 use crate::words::STAMP_DIGEST;
 
@@ -150,26 +151,26 @@ pub(crate) fn output(text: &str) -> String {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    hash.iter()
-        .fold(String::with_capacity(64), |mut out, byte| {
-            use std::fmt::Write as _;
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
+    hex::write(&Sha256::digest(bytes)).collect()
 }
 
 fn canonical(out: &mut String, value: &Value) {
     match value {
         Value::Object(map) => {
-            let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_unstable_by_key(|(key, _)| *key);
             out.push('{');
-            for (key, value) in entries {
+            let mut member = |(key, value): (&String, &Value)| {
                 push_string(out, key);
                 out.push(':');
                 canonical(out, value);
                 out.push(',');
+            };
+            if map.keys().is_sorted() {
+                map.iter().for_each(member);
+            } else {
+                // Maps keep the order of insertion when anybody asks serde_json for that.
+                let mut entries: Vec<_> = map.iter().collect();
+                entries.sort_unstable_by_key(|(key, _)| *key);
+                entries.into_iter().for_each(&mut member);
             }
             out.push('}');
         }

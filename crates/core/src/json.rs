@@ -44,6 +44,16 @@ pub(crate) fn string_map(value: &Value, path: &[&str]) -> BTreeMap<String, Strin
     map.iter().filter_map(pair).collect()
 }
 
+/// Puts an object together. Unlike `json!` it takes values as they are and copies none.
+pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    let members = members.into_iter();
+    Value::Object(
+        members
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+    )
+}
+
 /// Returns the object under `key`, which becomes an empty one when it is absent or anything else.
 pub(crate) fn object_at<'a>(
     map: &'a mut Map<String, Value>,

@@ -15,6 +15,7 @@ mod digest;
 pub mod explain;
 mod family;
 mod health;
+mod hex;
 mod inputs;
 mod json;
 pub mod key;

@@ -209,7 +209,7 @@ impl RunnablePass {
         let labels = run_labels(&self.stamper.name, &template);
         let scope = context::of_runnable(&self.subject, selected);
         let object = stamp::render(&template.body, scope, &self.subject)
-            .and_then(|rendered| self.stamper.finish(rendered.object, &labels));
+            .and_then(|rendered| self.stamper.finish(rendered.object, labels));
         let object = match object {
             Ok(object) => object,
             Err(text) => {

@@ -3,7 +3,7 @@
 //! Source: cartographer pkg/realizer/realizer.go (`generateRealizedResource`),
 //! pkg/realizer/statuses/resource_statuses.go.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::condition::{self, Status};
 use crate::json;
@@ -104,14 +104,18 @@ impl Entry {
     }
 
     /// Writes the entry; what is empty is left out.
-    pub(crate) fn write(&self) -> Value {
+    pub(crate) fn write(self) -> Value {
         let mut map = Map::new();
-        map.insert("name".into(), self.name.as_str().into());
+        map.insert("name".into(), self.name.into());
         if let Some(stamped) = &self.stamped {
             map.insert("stampedRef".into(), stamped.write());
         }
-        if let Some((kind, name)) = &self.template {
-            let reference = json!({"apiVersion": API_VERSION, "kind": kind, "name": name});
+        if let Some((kind, name)) = self.template {
+            let reference = json::object([
+                ("apiVersion", API_VERSION.into()),
+                ("kind", kind.into()),
+                ("name", name.into()),
+            ]);
             map.insert("templateRef".into(), reference);
         }
         let mut put = |key: &str, list: Vec<Value>| {
@@ -122,12 +126,15 @@ impl Entry {
         put(
             "inputs",
             self.inputs
-                .iter()
-                .map(|name| json!({"name": name}))
+                .into_iter()
+                .map(|name| json::object([("name", name.into())]))
                 .collect(),
         );
-        put("outputs", self.outputs.iter().map(write_output).collect());
-        put("conditions", self.conditions.clone());
+        put(
+            "outputs",
+            self.outputs.into_iter().map(write_output).collect(),
+        );
+        put("conditions", self.conditions);
         Value::Object(map)
     }
 
@@ -148,13 +155,13 @@ impl Entry {
     }
 }
 
-fn write_output(output: &Shown) -> Value {
-    json!({
-        "name": output.name,
-        "preview": output.preview,
-        "digest": output.digest,
-        "lastTransitionTime": output.since,
-    })
+fn write_output(output: Shown) -> Value {
+    json::object([
+        ("name", output.name.into()),
+        ("preview", output.preview.into()),
+        ("digest", output.digest.into()),
+        ("lastTransitionTime", output.since.into()),
+    ])
 }
 
 /// Finds the object that an owner's status names for a resource.
@@ -214,6 +221,8 @@ pub(crate) fn owner_health(entries: &[Entry]) -> crate::condition::Condition {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn entry(name: &str) -> Entry {

@@ -173,8 +173,7 @@ impl Home {
             self.actors = Some((task, stop));
         }
         if controllers {
-            let transport = Transport::new(self.api.service(UserInfo::admin()));
-            let running = Controllers::start(transport, Config::default()).await?;
+            let running = Controllers::start(self.transport(), Config::default()).await?;
             running.synced().await;
             self.controllers = Some(running);
         }
@@ -184,6 +183,11 @@ impl Home {
     /// A client with all rights, without a socket in between.
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// The same for controllers.
+    pub fn transport(&self) -> Transport {
+        Transport::new(self.api.service(UserInfo::admin()))
     }
 
     /// Where clients of other processes find the API.

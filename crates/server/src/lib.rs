@@ -19,13 +19,13 @@ mod webhook;
 pub use apply::{ApplyError, apply_yaml};
 pub use carto_actors::Actor;
 pub use carto_controllers::{
-    Controllers, Hop, RunError,
+    Controllers, Hop, RunError, Transport,
     metrics::{Distribution, Snapshot, Verb},
 };
 pub use fetch::fetch;
 pub use home::{Home, HomeConfig, StartError};
 pub use install::Installation;
-pub use remote::{Remote, RemoteError, remote, remote_client, start_controllers};
+pub use remote::{Remote, RemoteError, remote, remote_client, remote_runtime, start_controllers};
 pub use replica::{Lease, Replica, ReplicaConfig, ReplicaError, Webhook};
 pub use schema_check::SchemaCheck;
 

@@ -106,6 +106,21 @@ pub async fn remote_client(kubeconfig: Option<&Path>) -> Result<Client, RemoteEr
     Ok(remote(kubeconfig).await?.client)
 }
 
+/// A runtime for controllers whose API somebody else runs: a thread for every other processor.
+///
+/// They mostly wait for the API. With a thread for each of two processors the threads kept waking each other: the same
+/// work took an eighth more of the processors' time and was done no sooner.
+///
+/// # Errors
+/// When threads cannot be started.
+pub fn remote_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors.div_ceil(2))
+        .enable_all()
+        .build()
+}
+
 /// Starts the controllers.
 ///
 /// # Errors

@@ -6,8 +6,7 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context, bail};
-use carto_server::{Controllers, Snapshot};
-use kube::Client;
+use carto_server::{Controllers, Snapshot, Transport};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -33,8 +32,8 @@ pub(super) enum Runner {
 
 impl Runner {
     /// Starts controllers in this process and waits until they are in sync.
-    pub(super) async fn here(client: Client) -> anyhow::Result<Self> {
-        let controllers = carto_server::start_controllers(client).await?;
+    pub(super) async fn here(transport: Transport) -> anyhow::Result<Self> {
+        let controllers = carto_server::start_controllers(transport).await?;
         tokio::time::timeout(PATIENCE, controllers.synced())
             .await
             .context("the controllers are not in sync")?;

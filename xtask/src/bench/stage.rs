@@ -124,8 +124,8 @@ impl Stage {
 
     /// Starts the controllers as they run on this API: in this process on the embedded home, else apart.
     pub(super) async fn start(&mut self) -> anyhow::Result<()> {
-        self.running = Some(match self.home {
-            Some(_) => Runner::here(self.client.clone()).await?,
+        self.running = Some(match &self.home {
+            Some((home, _)) => Runner::here(home.transport()).await?,
             None => Runner::apart(&self.kubeconfig).await?,
         });
         Ok(())

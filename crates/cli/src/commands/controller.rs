@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use carto_server::{Lease, Replica, ReplicaConfig, ReplicaError, Webhook};
 
 use crate::{
-    commands::up::{interrupted, runtime},
+    commands::up::{interrupted, no_threads},
     env::Env,
     error::CommandError,
     logging,
@@ -112,7 +112,8 @@ pub(crate) fn run(args: Args, env: &Env) -> Result<(), CommandError> {
             configuration: webhook_configuration,
         }),
     };
-    runtime()?.block_on(async {
+    let runtime = carto_server::remote_runtime().map_err(|error| no_threads(&error))?;
+    runtime.block_on(async {
         let signals = interrupted();
         let remote = carto_server::remote(kubeconfig.as_deref())
             .await

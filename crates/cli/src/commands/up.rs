@@ -1,5 +1,6 @@
 //! `carto up`: the embedded home in the foreground.
 
+use std::io;
 use std::path::PathBuf;
 
 use carto_server::{Actor, Home, HomeConfig, StartError};
@@ -87,7 +88,12 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandError::config(format!("cannot start worker threads: {error}")))
+        .map_err(|error| no_threads(&error))
+}
+
+/// Says that there is no runtime.
+pub(crate) fn no_threads(error: &io::Error) -> CommandError {
+    CommandError::config(format!("cannot start worker threads: {error}"))
 }
 
 /// Completes at the first SIGINT or SIGTERM. The signals are caught from the call on.

@@ -3,16 +3,16 @@
 //! A thought is short as a rule, some tens of microseconds, and shorter than the change of threads that would keep it
 //! out of the way; a template that uses up its budget takes a thousand times as long. So thoughts stay where they are,
 //! like any other task, until one has taken [`LONG`]; after that the next [`WARY`] let the other tasks of their thread
-//! move away first.
+//! move away first. What counts is the time of the processor: on a busy machine a short thought takes long by the clock.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 use super::Broken;
 
@@ -47,23 +47,23 @@ impl Thinking {
     ) -> Result<T, Broken> {
         let place = Arc::clone(&self.places).acquire_owned().await;
         let think = move || {
+            let begun = processor_time();
             let result = std::panic::catch_unwind(AssertUnwindSafe(thought));
             drop(place);
-            result.map_err(|_| Broken::Panicked)
+            (result, processor_time().saturating_sub(begun))
         };
-        let begun = Instant::now();
-        let result = match Handle::current().runtime_flavor() {
+        let (result, taken) = match Handle::current().runtime_flavor() {
             // Nobody could move away.
             RuntimeFlavor::CurrentThread => tokio::task::spawn_blocking(think)
                 .await
-                .unwrap_or(Err(Broken::Panicked)),
+                .map_err(|_| Broken::Panicked)?,
             _ if self.is_wary() => tokio::task::block_in_place(think),
             _ => think(),
         };
-        if begun.elapsed() >= LONG {
+        if taken >= LONG {
             self.wary.store(WARY, Ordering::Relaxed);
         }
-        result
+        result.map_err(|_| Broken::Panicked)
     }
 
     /// Whether the next thought is expected to be long.
@@ -75,9 +75,21 @@ impl Thinking {
     }
 }
 
+/// How long this thread has had a processor.
+fn processor_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn brood() {
+        let begun = processor_time();
+        while processor_time().saturating_sub(begun) < LONG {
+            std::hint::spin_loop();
+        }
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_long_thought_makes_the_next_ones_wary() {
@@ -87,6 +99,8 @@ mod tests {
             .think(|| std::thread::sleep(LONG))
             .await
             .expect("it does not panic");
+        assert!(!thinking.is_wary(), "it only took long by the clock");
+        thinking.think(brood).await.expect("it does not panic");
         for _ in 0..WARY {
             assert!(thinking.is_wary());
         }

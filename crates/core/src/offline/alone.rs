@@ -51,11 +51,8 @@ pub fn stamp_alone(template: &Value, workload: &Value, mock: &Mock) -> Result<Va
         (label::TEMPLATE_KIND, template.kind.name()),
         (label::CLUSTER_TEMPLATE_NAME, &template.name),
     ];
-    let labels: Labels = pairs
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.into()))
-        .collect();
-    finish(&template, &subject, params, mocked(&mock.inputs), &labels)
+    let labels = pairs.into_iter().collect();
+    finish(&template, &subject, params, mocked(&mock.inputs), labels)
 }
 
 /// Stamps the step `target` of the chain that selects the workload.
@@ -116,7 +113,7 @@ pub fn stamp_in_chain(
     let mut context = Map::new();
     inputs.add_to(&mut context);
     let labels = labels(&owner, &chain, resource, template);
-    finish(template, &subject, params, context, &labels)
+    finish(template, &subject, params, context, labels)
 }
 
 fn read_template(object: &Value) -> Result<Template, String> {
@@ -132,9 +129,9 @@ fn finish(
     subject: &Subject,
     params: Map<String, Value>,
     inputs: Map<String, Value>,
-    labels: &Labels,
+    labels: Labels,
 ) -> Result<Value, String> {
-    let scope = context::of_resource(subject, params, inputs, labels);
+    let scope = context::of_resource(subject, params, inputs, &labels);
     let stamped = stamp::render(&template.body, scope, subject)
         .and_then(|rendered| Stamper::of(subject.object()).finish(rendered.object, labels));
     let mut object = stamped.map_err(|text| format!("could not stamp: {text}"))?;

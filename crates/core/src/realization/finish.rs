@@ -57,7 +57,10 @@ impl Realization {
         }
         let entries = self.entries();
         self.summarize(entries.as_deref());
-        let status = self.new_status(entries.as_deref());
+        let is_complete = entries
+            .as_ref()
+            .is_some_and(|entries| !entries.iter().any(Entry::is_leftover));
+        let status = self.new_status(entries);
         let mut outcome = Outcome {
             status: (status != *self.status()).then_some(status),
             events: std::mem::take(&mut self.events),
@@ -66,7 +69,7 @@ impl Realization {
             next: self.next(),
             recall: Recall::default(),
         };
-        outcome.recall = self.left(&outcome, entries.as_deref());
+        outcome.recall = self.left(&outcome, is_complete);
         outcome
     }
 
@@ -133,7 +136,7 @@ impl Realization {
             .push(status::owner_health(entries.unwrap_or_default()));
     }
 
-    fn new_status(&mut self, entries: Option<&[Entry]>) -> Value {
+    fn new_status(&mut self, entries: Option<Vec<Entry>>) -> Value {
         let previous = json::list(self.status(), &["conditions"]).to_vec();
         let conditions = std::mem::take(&mut self.conditions);
         let conditions = condition::finalize(conditions, &previous, &self.now);
@@ -143,7 +146,7 @@ impl Realization {
             status.insert("observedGeneration".into(), generation.clone());
         }
         let resources: Vec<Value> = match entries {
-            Some(entries) => entries.iter().map(Entry::write).collect(),
+            Some(entries) => entries.into_iter().map(Entry::write).collect(),
             None => json::list(self.status(), &["resources"]).to_vec(),
         };
         // Without a blueprint its name stays as long as something of it does.

@@ -304,7 +304,7 @@ impl Realization {
         inputs.add_to(&mut given);
         let scope = context::of_resource(&self.subject, params, given, &labels);
         let rendered = stamp::render(&template.body, scope, &self.subject)?;
-        let object = Stamper::of(self.subject.object()).finish(rendered.object, &labels)?;
+        let object = Stamper::of(self.subject.object()).finish(rendered.object, labels)?;
         Ok((object, rendered.note))
     }
 

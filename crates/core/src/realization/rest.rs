@@ -7,7 +7,6 @@ use crate::apply::Applied;
 use crate::model::Blueprint;
 use crate::realize::{Next, Outcome};
 use crate::recall::{self, Note, Recall, Rest, Trace};
-use crate::status::Entry;
 
 impl Realization {
     /// Ends the pass where there is nothing to say.
@@ -55,12 +54,13 @@ impl Realization {
         })
     }
 
-    /// Returns what this pass leaves for the next; `outcome` is all but that, and `entries` are those of its status.
-    pub(super) fn left(&self, outcome: &Outcome, entries: Option<&[Entry]>) -> Recall {
+    /// Returns what this pass leaves for the next; `outcome` is all but that, and its status `is_complete` when it has an
+    /// entry for each resource and for nothing else.
+    pub(super) fn left(&self, outcome: &Outcome, is_complete: bool) -> Recall {
         let is_quiet = outcome.status.is_none()
             && outcome.events.is_empty()
             && outcome.next == Next::AwaitChange
-            && entries.is_some_and(|entries| !entries.iter().any(Entry::is_leftover));
+            && is_complete;
         let work = self
             .work
             .as_ref()

@@ -146,3 +146,48 @@ fn is_legacy(managed: &Written<'_>) -> bool {
     };
     by(LEGACY_MANAGER, "Update") && !by(FIELD_MANAGER, "Apply")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object() -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "n", "namespace": "ns", "uid": "u", "resourceVersion": "7", "managedFields": [
+                {"manager": "carto", "operation": "Apply", "fieldsV1": {"f:data": {"f:a": {}}}},
+                {"manager": "cartographer", "operation": "Update", "fieldsV1": {"f:data": {"f:b": {}}}},
+            ]},
+            "data": {"a": "1", "b": "2"},
+        })
+    }
+
+    #[test]
+    fn a_row_is_the_same_read_from_text_or_from_a_tree() {
+        let expressions: Expressions = [
+            "data.a",
+            ".metadata",
+            "{.metadata.managedFields[1].manager}",
+        ]
+        .map(|path| Expression::Path(path.into()))
+        .into_iter()
+        .collect();
+        let live: Live = serde_json::from_str(&object().to_string()).unwrap();
+        let row = Row::read(&live, &expressions).unwrap();
+        assert_eq!(Some(&row), Row::extract(&object(), &expressions).as_ref());
+        let result = |path: &str| match row.result(&Expression::Path(path.into())) {
+            Some(Evaluated::Value(found)) => found.value(),
+            other => panic!("{path}: {other:?}"),
+        };
+        assert_eq!(
+            result("{.metadata.managedFields[1].manager}"),
+            "cartographer"
+        );
+        assert_eq!(result(".metadata"), object()["metadata"]);
+        assert!(row.owned.is_some() && !row.legacy);
+        let metadata = Row::read_metadata(&live);
+        assert_eq!(metadata, Row::extract_metadata(&object()));
+    }
+}

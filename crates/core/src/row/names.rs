@@ -1,9 +1,10 @@
 //! Names that API servers give out, in less room than their texts.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use crate::digest::Writer;
+use crate::hex;
 
 /// `metadata.uid`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,7 +89,7 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
     for (digit, byte) in digits.iter_mut().zip(found) {
         *digit = *byte;
     }
-    super::stamp::from_hex(&digits)
+    hex::read(&digits)
 }
 
 impl PartialEq<str> for Uid {
@@ -101,11 +102,11 @@ impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             UidForm::Uuid(bytes) => {
-                for (place, byte) in bytes.iter().enumerate() {
-                    if matches!(place, 4 | 6 | 8 | 10) {
-                        f.write_str("-")?;
+                for (place, digit) in hex::write(bytes).enumerate() {
+                    if matches!(place, 8 | 12 | 16 | 20) {
+                        f.write_char('-')?;
                     }
-                    write!(f, "{byte:02x}")?;
+                    f.write_char(digit)?;
                 }
                 Ok(())
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::digest::Writer;
+use crate::hex;
 
 /// Annotation `carto.run/stamp-digest`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ enum Form {
 
 impl StampDigest {
     pub(super) fn read(text: &str) -> Self {
-        Self(from_hex(text.as_bytes()).map_or_else(|| Form::Other(text.into()), Form::Sha256))
+        Self(hex::read(text.as_bytes()).map_or_else(|| Form::Other(text.into()), Form::Sha256))
     }
 
     /// Writes it.
@@ -33,24 +34,6 @@ impl StampDigest {
     pub(crate) fn is(&self, text: &str) -> bool {
         *self == Self::read(text)
     }
-}
-
-/// Reads lower case hexadecimal digits of so many bytes.
-pub(super) fn from_hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
-    let digit = |character: u8| match character {
-        b'0'..=b'9' => Some(character - b'0'),
-        b'a'..=b'f' => Some(character - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_chunks::<2>();
-    if pairs.len() != N || !rest.is_empty() {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

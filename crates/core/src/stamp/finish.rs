@@ -2,6 +2,8 @@
 //!
 //! Source: cartographer pkg/templates/stamper.go (`Stamp`), pkg/controllers/*_reconciler.go.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use crate::json;
@@ -9,8 +11,24 @@ use crate::model::{Blueprint, Owner, Resource, Template};
 use crate::words::label;
 use crate::{key::OwnerKind, model::RunTemplate};
 
-/// Labels of a stamped object, by key.
-pub(crate) type Labels = Map<String, Value>;
+/// Labels of a stamped object, by key: templates see them first, then they go on the object.
+#[derive(Clone, Debug)]
+pub(crate) struct Labels(Arc<Value>);
+
+impl Labels {
+    /// The map, as templates see it.
+    pub(crate) fn shared(&self) -> Arc<Value> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for Labels {
+    fn from_iter<T: IntoIterator<Item = (&'a str, &'a str)>>(pairs: T) -> Self {
+        let pairs = pairs.into_iter();
+        let map = pairs.map(|(key, value)| (key.to_owned(), value.into()));
+        Self(Arc::new(Value::Object(map.collect())))
+    }
+}
 
 /// Who owns what is stamped.
 #[derive(Clone, Debug)]
@@ -41,7 +59,7 @@ impl Stamper {
     pub(crate) fn finish(
         &self,
         mut object: Map<String, Value>,
-        labels: &Labels,
+        labels: Labels,
     ) -> Result<Value, String> {
         let metadata = json::object_at(&mut object, "metadata");
         let namespace = metadata
@@ -53,9 +71,8 @@ impl Stamper {
         }
         metadata.insert("namespace".into(), self.namespace.as_str().into());
         metadata.insert("ownerReferences".into(), json!([self.reference()]));
-        let all = json::object_at(metadata, "labels");
-        for (key, value) in labels {
-            all.insert(key.clone(), value.clone());
+        if let Value::Object(labels) = Arc::unwrap_or_clone(labels.0) {
+            json::object_at(metadata, "labels").extend(labels);
         }
         Ok(Value::Object(object))
     }
@@ -103,10 +120,7 @@ pub(crate) fn labels(
         (label::CLUSTER_TEMPLATE_NAME, &template.name),
         (label::TEMPLATE_LIFECYCLE, template.lifecycle.name()),
     ];
-    pairs
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.into()))
-        .collect()
+    pairs.into_iter().collect()
 }
 
 /// Labels what is stamped for a Runnable.
@@ -115,8 +129,5 @@ pub(crate) fn run_labels(runnable: &str, template: &RunTemplate) -> Labels {
         (label::RUNNABLE_NAME, runnable),
         (label::RUN_TEMPLATE_NAME, &*template.name),
     ];
-    pairs
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.into()))
-        .collect()
+    pairs.into_iter().collect()
 }

@@ -136,10 +136,10 @@ fn put_blocks(object: &mut Value, blocks: Vec<Option<Value>>) {
 }
 
 fn references(object: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
-    let owners = object
-        .pointer_mut("/metadata/ownerReferences")
-        .and_then(Value::as_array_mut);
+    let metadata = object.get_mut("metadata");
+    let owners = metadata.and_then(|metadata| metadata.get_mut("ownerReferences"));
     owners
+        .and_then(Value::as_array_mut)
         .into_iter()
         .flatten()
         .filter_map(Value::as_object_mut)

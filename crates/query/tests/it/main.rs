@@ -8,4 +8,5 @@
 mod captured;
 mod interpolation;
 mod laws;
+mod reach;
 mod selection;
