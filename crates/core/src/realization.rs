@@ -6,9 +6,12 @@
 
 mod begin;
 mod finish;
+mod foresee;
 mod resource;
 mod rest;
 mod settle;
+
+use foresee::Foreseen;
 
 pub(crate) use begin::{Selection, select, service_account_missing};
 pub(crate) use resource::best_options;
@@ -64,6 +67,8 @@ pub struct Realization {
     traces: Vec<Trace>,
     /// Objects that are there and of which nothing was said yet.
     landed: Vec<Landed>,
+    /// The next object, if it was rendered ahead.
+    foreseen: Option<Foreseen>,
     retry: bool,
     again: bool,
     later: bool,
@@ -167,6 +172,7 @@ impl Realization {
             recall,
             traces: Vec::new(),
             landed: Vec::new(),
+            foreseen: None,
             retry: false,
             again: false,
             later: false,
@@ -241,9 +247,11 @@ impl Realization {
         }
     }
 
-    /// Says what can be said of the objects that are there. May be called while a request is under way, so that the
-    /// next one is not kept waiting by words; whatever was not said by then is said in its turn.
+    /// Renders the next object if that can be told ahead, and says what can be said of those that are there. May be
+    /// called while a request is under way, so that the next one is not kept waiting; whatever was not done by then is
+    /// done in its turn.
     pub fn meanwhile(&mut self) {
+        self.foresee();
         self.settle_landed();
     }
 

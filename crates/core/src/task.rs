@@ -82,6 +82,14 @@ impl Task {
         }
     }
 
+    /// The object that is being applied as it is.
+    pub(crate) fn applying(&self) -> Option<&Value> {
+        match &self.stage {
+            Stage::Mutable(mutable) => mutable.applying(),
+            Stage::Refused(_) | Stage::Run(_) | Stage::Clearing => None,
+        }
+    }
+
     fn new(stage: Stage, retention: Option<(Retention, Judge)>) -> Self {
         Self {
             stage,

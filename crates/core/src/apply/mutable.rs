@@ -87,6 +87,11 @@ impl Mutable {
         })
     }
 
+    /// The object, while it is being applied.
+    pub(crate) fn applying(&self) -> Option<&Value> {
+        matches!(self.state, State::Applying { .. }).then_some(&*self.sealed.object)
+    }
+
     /// Goes on with the reply to the last request.
     pub(crate) fn resume(&mut self, env: &Env<'_>, reply: Option<Reply>) -> Next {
         match (self.state, reply) {

@@ -35,8 +35,7 @@ enum Prepared {
     /// An object is to be applied.
     Object {
         template: Arc<Template>,
-        object: Value,
-        note: Option<String>,
+        rendered: Rendered,
         seen: Option<Fingerprint>,
     },
     /// The object is there and as it would be rendered again.
@@ -51,6 +50,15 @@ enum Prepared {
         template: Option<Arc<Template>>,
         problem: Problem,
     },
+}
+
+/// An object that was rendered, ready to be applied.
+pub(super) struct Rendered {
+    task: Box<Task>,
+    /// `metadata.name` as rendered.
+    name: String,
+    /// What the author of the template should know.
+    note: Option<String>,
 }
 
 impl Realization {
@@ -71,22 +79,17 @@ impl Realization {
             }
             Prepared::Object {
                 template,
-                object,
-                note,
+                rendered: Rendered { task, name, note },
                 seen,
-            } => {
-                let rendered_name = json::string(&object, &["metadata", "name"]);
-                let task = self.task(resource, &template, object);
-                self.take_off(Flight {
-                    index,
-                    template,
-                    inputs,
-                    rendered_name,
-                    note,
-                    course: Course::Rendered(Box::new(task)),
-                    seen,
-                });
-            }
+            } => self.take_off(Flight {
+                index,
+                template,
+                inputs,
+                rendered_name: name,
+                note,
+                course: Course::Rendered(task),
+                seen,
+            }),
             Prepared::Recalled {
                 template,
                 row,
@@ -151,11 +154,14 @@ impl Realization {
                 found,
             };
         }
-        match self.stamp(resource, &template, inputs) {
-            Ok((object, note)) => Prepared::Object {
+        let rendered = match self.foreseen(index, seen) {
+            Some(rendered) => Ok(rendered),
+            None => self.rendered(resource, &template, inputs),
+        };
+        match rendered {
+            Ok(rendered) => Prepared::Object {
                 template,
-                object,
-                note,
+                rendered,
                 seen,
             },
             Err(text) => {
@@ -166,8 +172,35 @@ impl Realization {
         }
     }
 
+    /// The template of a resource, where it can be told.
+    pub(super) fn template_of(&self, resource: &Resource) -> Option<Arc<Template>> {
+        let Ok(Chosen::Template(name)) = self.choose(resource) else {
+            return None;
+        };
+        let templates = &self.work.as_ref()?.templates;
+        templates.get(&(resource.kind()?, name)).cloned()
+    }
+
+    /// Renders the object of a resource.
+    ///
+    /// # Errors
+    /// Why the template cannot be stamped.
+    pub(super) fn rendered(
+        &self,
+        resource: &Resource,
+        template: &Arc<Template>,
+        inputs: &Inputs,
+    ) -> Result<Rendered, String> {
+        let (object, note) = self.stamp(resource, template, inputs)?;
+        Ok(Rendered {
+            name: json::string(&object, &["metadata", "name"]),
+            task: Box::new(self.task(resource, template, object)),
+            note,
+        })
+    }
+
     /// Digests what the template of a mutable object can see.
-    fn seen(
+    pub(super) fn seen(
         &self,
         resource: &Resource,
         template: &Template,
@@ -190,7 +223,7 @@ impl Realization {
     }
 
     /// Finds the object of a resource, when it was as it should be for the same sight and is as it was.
-    fn recalled(
+    pub(super) fn recalled(
         &self,
         resource: &Resource,
         template: &Template,

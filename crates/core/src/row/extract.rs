@@ -55,21 +55,33 @@ impl Row {
         Self::of_metadata(object, &managed_text(object))
     }
 
+    /// Reads what the row of an object will tell that is about to be applied, if the server takes it as it is. It has
+    /// no uid.
+    pub(crate) fn expected(object: &Value, expressions: &Expressions) -> Option<Self> {
+        let row = Self::of_metadata_with(object, "", "")?;
+        Some(row.with_values(object, expressions))
+    }
+
     fn of(object: &Value, managed: &str, expressions: &Expressions) -> Option<Self> {
-        let mut row = Self::of_metadata(object, managed)?;
-        row.has_values = true;
-        row.expressions = expressions.clone();
-        row.results = expressions
-            .0
-            .iter()
-            .map(|one| evaluate(object, one))
-            .collect();
-        Some(row)
+        let row = Self::of_metadata(object, managed)?;
+        Some(row.with_values(object, expressions))
+    }
+
+    fn with_values(mut self, object: &Value, expressions: &Expressions) -> Self {
+        let results = expressions.0.iter().map(|one| evaluate(object, one));
+        self.results = results.collect();
+        self.expressions = expressions.clone();
+        self.has_values = true;
+        self
     }
 
     fn of_metadata(object: &Value, managed: &str) -> Option<Self> {
+        let uid = json::text(object, &["metadata", "uid"])?;
+        Self::of_metadata_with(object, uid, managed)
+    }
+
+    fn of_metadata_with(object: &Value, uid: &str, managed: &str) -> Option<Self> {
         let metadata = object.get("metadata")?;
-        let uid = json::text(metadata, &["uid"]).filter(|uid| !uid.is_empty())?;
         let version = json::text(metadata, &["resourceVersion"]);
         let created: Option<Timestamp> =
             json::text(metadata, &["creationTimestamp"]).and_then(|text| text.parse().ok());

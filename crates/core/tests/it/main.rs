@@ -9,6 +9,7 @@ mod drive;
 mod blueprints;
 mod deliverables;
 mod findings;
+mod foresight;
 mod gating;
 mod immutable;
 mod laws;
