@@ -251,10 +251,7 @@ impl Executor {
 
     /// Replaces the status of one of our own kinds, if it is still at the version that was looked at.
     async fn write_status(&self, key: &Key, owner: &Value, status: &Value) -> Result<(), Failure> {
-        let object = WithStatus {
-            owner,
-            status: &status,
-        };
+        let object = WithStatus { owner, status };
         let namespace = Some(&*key.namespace).filter(|namespace| !namespace.is_empty());
         let plural = Own::of(key.kind).plural();
         let path = Path::collection("carto.run", "v1alpha1", plural, namespace);

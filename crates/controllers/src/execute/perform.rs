@@ -53,7 +53,7 @@ impl Executor {
                     content: Content::Apply,
                 };
                 let reply = self
-                    .write(turn, &key, &query, write, &*object, account, notes)
+                    .write(turn, &key, &query, write, &object, account, notes)
                     .await;
                 if reply.is_ok() && purpose == Purpose::Repair {
                     self.index.repaired(&key, Instant::now());
@@ -90,7 +90,7 @@ impl Executor {
                     method: Method::POST,
                     content: Content::Json,
                 };
-                self.write(turn, &key, &[MANAGER], write, &*object, account, notes)
+                self.write(turn, &key, &[MANAGER], write, &object, account, notes)
                     .await
             }
             Request::Delete { key, uid, account } => {

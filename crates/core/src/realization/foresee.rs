@@ -5,8 +5,10 @@
 //! a guess that fails costs time and nothing else. Templates in ytt are left out: they may take long, and the reply to the
 //! request that is under way would have to wait for them.
 
+use std::collections::BTreeMap;
+
 use super::resource::Rendered;
-use super::{Course, Flight, Realization};
+use super::{Course, Realization, Work};
 use crate::digest::Fingerprint;
 use crate::inputs::Inputs;
 use crate::model::{Body, OutputRule};
@@ -35,18 +37,13 @@ impl Realization {
 
     fn next_rendered(&self) -> Option<Foreseen> {
         let work = self.work.as_ref()?;
-        let (flight, index) = (work.flight.as_ref()?, *work.sequence.get(work.begun)?);
-        let resources = &work.blueprint.resources;
-        let resource = &resources[index];
+        let index = *work.sequence.get(work.begun)?;
+        let resource = &work.blueprint.resources[index];
         let template = self.template_of(resource)?;
         if !matches!(template.body, Body::Object { .. }) {
             return None;
         }
-        let mut outputs = work.outputs.clone();
-        if let Some(output) = expected(flight)? {
-            outputs.insert(resources[flight.index].name.clone(), output);
-        }
-        let inputs = Inputs::collect(&work.blueprint, resource, &outputs);
+        let inputs = Inputs::collect(&work.blueprint, resource, &expected(work)?);
         if !inputs.missing.is_empty() {
             return None;
         }
@@ -63,8 +60,10 @@ impl Realization {
     }
 }
 
-/// What an object that is being applied will give, if it stays as it was sent; `None` if that cannot be told.
-fn expected(flight: &Flight) -> Option<Option<Output>> {
+/// All outputs, with that of the object that is being applied, if it stays as it was sent; `None` if that cannot be
+/// told.
+fn expected(work: &Work) -> Option<BTreeMap<String, Output>> {
+    let flight = work.flight.as_ref()?;
     let Course::Rendered(task) = &flight.course else {
         return None;
     };
@@ -73,5 +72,10 @@ fn expected(flight: &Flight) -> Option<Option<Output>> {
         return None;
     }
     let row = Row::expected(task.applying()?, flight.template.expressions())?;
-    outputs::read(rule, Some(&row), None).ok()
+    let mut outputs = work.outputs.clone();
+    if let Some(output) = outputs::read(rule, Some(&row), None).ok()? {
+        let name = &work.blueprint.resources[flight.index].name;
+        outputs.insert(name.clone(), output);
+    }
+    Some(outputs)
 }
